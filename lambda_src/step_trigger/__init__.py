@@ -1,0 +1,1 @@
+"""Turns new raw objects into one Spark step a batch."""

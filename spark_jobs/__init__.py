@@ -1,0 +1,1 @@
+"""Spark jobs, one file each, over shared transforms."""

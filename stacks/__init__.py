@@ -1,0 +1,1 @@
+"""The CloudFormation stacks: storage, ingestion, processing, monitoring."""

@@ -1,0 +1,1 @@
+"""Getting events into and out of a Kinesis data stream."""

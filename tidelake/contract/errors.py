@@ -1,0 +1,59 @@
+"""The error tree. Every message names what was wrong, its value, and what is allowed.
+
+Users see `str(error)` on one line; `--debug` adds the traceback.
+"""
+
+from __future__ import annotations
+
+
+class TidelakeError(Exception):
+    """Root of every error that the project raises on purpose."""
+
+
+class ConfigurationError(TidelakeError):
+    """A configured value is unknown, of the wrong type, or outside AWS's range."""
+
+    def __init__(self, key: str, value: object, allowed: str) -> None:
+        super().__init__(f"{key} = {value!r} is not allowed; allowed: {allowed}")
+        self.key = key
+        self.value = value
+        self.allowed = allowed
+
+
+class InputError(TidelakeError):
+    """The input cannot be read, or nothing in it could be sent. The command exits with 2."""
+
+
+class InvalidEventError(TidelakeError):
+    """An event breaks the field table. The reason names the field and the rule, never the value."""
+
+
+class DeliveryError(TidelakeError):
+    """Records could not be delivered within their deadline."""
+
+
+class LocalAwsError(TidelakeError):
+    """The local AWS could not be started, reached, or stopped."""
+
+
+class NotLoopbackError(LocalAwsError):
+    """A local command was pointed at an address outside this machine."""
+
+    def __init__(self, endpoint: str) -> None:
+        super().__init__(
+            f"endpoint {endpoint!r} is not on this machine; allowed: http://127.0.0.1:PORT, "
+            "http://localhost:PORT or http://[::1]:PORT"
+        )
+        self.endpoint = endpoint
+
+
+class ToolchainError(TidelakeError):
+    """Node, Java or a Spark jar is missing, of the wrong version, or not what its checksum says."""
+
+
+class CommandError(TidelakeError):
+    """An outside command failed or ran out of time."""
+
+
+class PipelineError(TidelakeError):
+    """The pipeline did not take every accepted event to its tables. The command exits with 1."""

@@ -1,0 +1,42 @@
+"""Events, and the lines that could not become one, as every part hands them on."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Event: TypeAlias = dict[str, object]
+"""One typed event: a field of the field table -> its value; absent fields are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedLine:
+    """A line that became an event. `line` counts from 1."""
+
+    line: int
+    event: Event
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedLine:
+    """A line that was set aside. `reason` names the field and the rule, never the value."""
+
+    source: str
+    line: int
+    reason: str
+    raw: bytes
+
+
+def line_event_id(source: str, first_line: bytes, byte_offset: int, line: bytes) -> str:
+    """The id of the event that one line of a file holds: 32 hexadecimal digits.
+
+    The file's first line stands for the file, so that the id survives a rename and a second
+    reading; the offset in the uncompressed input tells identical lines apart.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for part in (source.encode(), first_line, str(byte_offset).encode(), line):
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.hexdigest()

@@ -1,0 +1,33 @@
+"""The lake's layout: its zones, and which objects in them are data."""
+
+from __future__ import annotations
+
+RAW_PREFIX = "streaming-data/"
+ERROR_PREFIX = "streaming-errors/"
+CURATED_PREFIX = "processed-data/"
+MANIFEST_PREFIX = "manifests/"
+EMR_LOG_PREFIX = "emr-logs/"
+
+RAW_PARTITION_COLUMNS = ("year", "month", "day", "hour")
+RAW_DELIVERY_PREFIX = (
+    f"{RAW_PREFIX}year=!{{timestamp:yyyy}}/month=!{{timestamp:MM}}"
+    "/day=!{timestamp:dd}/hour=!{timestamp:HH}/"
+)
+"""Firehose's prefix expression: the arrival hour of an object's oldest record, UTC."""
+ERROR_DELIVERY_PREFIX = f"{ERROR_PREFIX}!{{firehose:error-output-type}}/"
+
+CATALOG = "lake"
+"""Name of the Iceberg catalog in Spark; its tables live in Glue."""
+LEDGER_TABLE = "batches"
+QUARANTINE_TABLE = "quarantine"
+
+
+def is_raw_data(key: str, size: int) -> bool:
+    """Whether an object holds raw events: a non-empty object of the raw zone, not a marker."""
+    name = key.rsplit("/", 1)[-1]
+    return key.startswith(RAW_PREFIX) and size > 0 and bool(name) and name[0] not in "_."
+
+
+def manifest_key(batch_id: str) -> str:
+    """Where the manifest of one batch lies in the lake bucket."""
+    return f"{MANIFEST_PREFIX}{batch_id}.json"

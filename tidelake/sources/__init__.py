@@ -1,0 +1,1 @@
+"""Where events come from: each source turns raw lines into typed events."""
