@@ -1,0 +1,82 @@
+# Everything sets itself up: `make demo` and `make test` are all that a new user types.
+#
+#   make demo [INPUT=access.log] [OUT=build/demo] [KEEP=1]   the whole pipeline on this machine
+#   make test                                               every test
+#   make lint                                               ruff, types, import rules, templates
+#   make synth|diff|deploy|destroy [ENV=dev]                the stacks, on AWS
+#   make lock                                               write the pins anew
+#   make clean                                              remove what the targets made
+
+PYTHON ?= python3
+OUT    ?= build/demo
+EVENTS ?= 10000
+ENV    ?= dev
+
+VENV      := .venv
+BIN       := $(VENV)/bin
+RUNTIME   := $(VENV)/.runtime-installed
+DEV       := $(VENV)/.dev-installed
+TOOLCHAIN := .tidelake/toolchain.json
+# The venv's own pip, at one version, so that resolving and building are the same everywhere.
+PIP       := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP_PIN   := pip==26.3
+
+.PHONY: help setup demo test lint synth diff deploy destroy lock clean
+.DELETE_ON_ERROR:
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+setup: $(DEV) $(TOOLCHAIN)
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "tidelake needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.11" >&2; exit 2; }
+	@echo "Setting up $(VENV) (once)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(RUNTIME): requirements.txt constraints.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing the pinned packages (about a minute)"
+	@$(PIP) install $(PIP_PIN)
+	@$(PIP) install -c constraints.txt -r requirements.txt -e .
+	@touch $@
+
+$(DEV): requirements-dev.txt constraints.txt $(RUNTIME)
+	@echo "Installing the test and lint packages"
+	@$(PIP) install -c constraints.txt -r requirements-dev.txt
+	@touch $@
+
+$(TOOLCHAIN): package-lock.json tidelake/local/spark-jars.lock $(RUNTIME)
+	@$(BIN)/tidelake local setup
+	@touch $@
+
+demo: $(RUNTIME) $(TOOLCHAIN)
+	@$(BIN)/tidelake demo --source web_log $(if $(INPUT),--file "$(INPUT)",--events $(EVENTS)) --out "$(OUT)" $(if $(KEEP),--keep)
+
+test: setup
+	@$(BIN)/pytest
+
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+CDK = PATH="$$($(BIN)/tidelake local setup --print-path):$$PATH" node_modules/.bin/cdk
+
+synth diff deploy destroy: $(RUNTIME) $(TOOLCHAIN)
+	@$(CDK) $@ --all -c environment=$(ENV)
+
+# The pins of everything that the requirements pull in, from an empty environment.
+lock:
+	@rm -rf build/lock && $(PYTHON) -m venv build/lock
+	@build/lock/bin/python -m pip install --quiet $(PIP_PIN)
+	@build/lock/bin/python -m pip install --quiet -r requirements.txt -r requirements-dev.txt
+	@{ echo "# Written by 'make lock': every package that the requirements pull in."; \
+	   build/lock/bin/python -m pip freeze; } > constraints.txt
+	@rm -rf build/lock
+
+clean:
+	@if [ -x $(BIN)/tidelake ]; then $(BIN)/tidelake local down; fi
+	@rm -rf $(VENV) node_modules build cdk.out .tidelake .ivy *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
