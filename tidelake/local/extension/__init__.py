@@ -1,1 +1,35 @@
-"""What the project adds to MiniStack, one module a service, each with `install(settings)`."""
+"""What the project adds to MiniStack: one module a service, each with `install(settings)`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from tidelake.local.settings import LocalSettings
+
+MODULES: tuple[str, ...] = ()
+"""The modules of this package that `install` loads, in order."""
+
+INERT_TYPES = frozenset(
+    {
+        "AWS::Athena::NamedQuery",
+        "AWS::Budgets::Budget",
+        "AWS::CloudTrail::Trail",
+        "AWS::EC2::FlowLog",
+        "AWS::EC2::SecurityGroupEgress",
+        "AWS::EC2::SecurityGroupIngress",
+        "AWS::EMR::InstanceGroupConfig",
+        "AWS::EMR::SecurityConfiguration",
+        "AWS::Kinesis::StreamConsumer",
+    }
+)
+"""Resource types that CloudFormation accepts here and records, and that do nothing."""
+
+
+def install(settings: LocalSettings) -> None:
+    """Put every module's replacements in place, in this process.
+
+    MiniStack reads its environment when it is imported, so the modules are imported here and not
+    above. Raises LocalAwsError where a function to be replaced is not there.
+    """
+    for name in MODULES:
+        import_module(f"{__name__}.{name}").install(settings)

@@ -1,0 +1,37 @@
+"""One real local AWS for all the tests of this folder that ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tidelake.local.endpoint import local_client
+from tidelake.local.lifecycle import LocalAws, running_local_aws
+
+PROJECT_DIR = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class LocalAwsUnderTest:
+    """The running local AWS, and clients for it."""
+
+    server: LocalAws
+
+    @property
+    def endpoint(self) -> str:
+        return self.server.endpoint
+
+    def client(self, service: str) -> Any:
+        return local_client(service, self.endpoint)
+
+
+@pytest.fixture(scope="session")
+def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAwsUnderTest]:
+    """Shared by all tests of a session: make resources under names of your own."""
+    state_dir = tmp_path_factory.mktemp("local-aws")
+    with running_local_aws(project_dir=PROJECT_DIR, state_dir=state_dir) as server:
+        yield LocalAwsUnderTest(server)
