@@ -43,12 +43,13 @@ class Toolchain:
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
         """`base`, with what makes child processes use these tools and this Python."""
+        first_on_path = [str(Path(sys.executable).parent), str(self.node.parent)]
         return dict(base) | {
             "JAVA_HOME": str(self.java_home),
             "SPARK_HOME": str(self.spark_submit.parent.parent),
             "PYSPARK_PYTHON": sys.executable,
             "PYSPARK_DRIVER_PYTHON": sys.executable,
-            "PATH": os.pathsep.join([str(self.node.parent), base.get("PATH", os.defpath)]),
+            "PATH": os.pathsep.join([*first_on_path, base.get("PATH", os.defpath)]),
         }
 
 
