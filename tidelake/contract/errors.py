@@ -32,6 +32,17 @@ class DeliveryError(TidelakeError):
     """Records could not be delivered within their deadline."""
 
 
+class TransportError(TidelakeError):
+    """A whole call to a data stream failed. `code` is AWS's, or the name of the client's error."""
+
+    def __init__(self, operation: str, stream: str, code: str, *, retryable: bool) -> None:
+        super().__init__(f"{operation} on data stream {stream!r} failed: {code}")
+        self.operation = operation
+        self.stream = stream
+        self.code = code
+        self.retryable = retryable
+
+
 class LocalAwsError(TidelakeError):
     """The local AWS could not be started, reached, or stopped."""
 

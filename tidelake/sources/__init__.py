@@ -1,1 +1,1 @@
-"""Where events come from: each source turns raw lines into typed events."""
+"""Where events come from: lines of files, parsed and validated into typed events."""

@@ -1,0 +1,120 @@
+"""What `send` does: every line of an input delivered, or set aside with its reason."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from tidelake.client.dead_letters import DeadLetterFile
+from tidelake.client.producer import Producer
+from tidelake.contract.errors import InputError
+from tidelake.contract.events import ParsedLine, RejectedLine
+
+PROGRESS_SECONDS = 0.1
+"""How often `on_progress` is called, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputCounts:
+    """Lines of an input: lines = accepted + rejected."""
+
+    lines: int
+    accepted: int
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True)
+class SendProgress:
+    """How far a `send` is."""
+
+    lines: int
+    rejected: int
+    delivered: int
+    undelivered: int
+    seconds: float
+
+    @property
+    def events_per_second(self) -> float:
+        return self.delivered / self.seconds if self.seconds > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SendReport:
+    """What a `send` did: lines = accepted + rejected, accepted = delivered + undelivered.
+
+    Rejected lines and undelivered events are in the dead letters.
+    """
+
+    lines: int
+    accepted: int
+    rejected: int
+    delivered: int
+    undelivered: int
+    seconds: float
+
+
+def send(
+    lines: Iterable[ParsedLine | RejectedLine],
+    producer: Producer,
+    dead_letters: DeadLetterFile,
+    *,
+    on_progress: Callable[[SendProgress], None] | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> SendReport:
+    """Put the events of `lines` and write the rejected lines to the dead letters.
+
+    `producer` is a fresh one; it is closed at the end. `on_progress` is called about ten times a
+    second and once when all is done. Raises DeliveryError if the stream cannot be
+    written to at all, and whatever reading `lines` raises; the events put by then are flushed.
+    """
+    started = clock()
+    reported = started
+    accepted = rejected = 0
+
+    def progress() -> SendProgress:
+        done = producer.report()
+        return SendProgress(
+            accepted + rejected, rejected, done.delivered, done.dead_lettered, clock() - started
+        )
+
+    with producer:
+        for line in lines:
+            if isinstance(line, ParsedLine):
+                accepted += 1
+                producer.put(line.event, line=line.line, raw=line.raw)
+            else:
+                rejected += 1
+                dead_letters.put_rejected(line)
+            if on_progress is not None and clock() - reported >= PROGRESS_SECONDS:
+                reported = clock()
+                on_progress(progress())
+    end = progress()
+    if on_progress is not None:
+        on_progress(end)
+    return SendReport(end.lines, accepted, rejected, end.delivered, end.undelivered, end.seconds)
+
+
+def check_input(
+    lines: Iterable[ParsedLine | RejectedLine], dead_letters: DeadLetterFile | None = None
+) -> InputCounts:
+    """Count what `send` would accept, without sending; rejected lines go to the dead letters.
+
+    Raises InputError, with the first line's reason, if not one line would be accepted, and
+    whatever reading `lines` raises.
+    """
+    accepted = rejected = 0
+    first: RejectedLine | None = None
+    for line in lines:
+        if isinstance(line, ParsedLine):
+            accepted += 1
+            continue
+        rejected += 1
+        if first is None:
+            first = line
+        if dead_letters is not None:
+            dead_letters.put_rejected(line)
+    if accepted == 0:
+        found = "" if first is None else f"; line {first.line}: {first.reason}"
+        raise InputError(f"nothing can be sent: 0 of {rejected} lines hold an event{found}")
+    return InputCounts(accepted + rejected, accepted, rejected)
