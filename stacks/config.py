@@ -1,0 +1,306 @@
+"""What may be configured, for one environment: the only reader of the CDK context.
+
+`cdk.json` holds one object for each environment under `context.environments`; what it leaves out
+has the default stated here. Limits are those of AWS's service models and documentation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from constructs import Node
+
+from stacks.options import option, parse
+from tidelake.contract.errors import ConfigurationError
+
+DEFAULT_ENVIRONMENT = "dev"
+
+# The retention times that CloudWatch Logs takes (PutRetentionPolicy).
+_LOG_RETENTION_DAYS = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
+    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
+_SHARD_METRICS = (
+    "IncomingBytes",
+    "IncomingRecords",
+    "OutgoingBytes",
+    "OutgoingRecords",
+    "WriteProvisionedThroughputExceeded",
+    "ReadProvisionedThroughputExceeded",
+    "IteratorAgeMilliseconds",
+)
+_ENDPOINT_SERVICES = (
+    *("ec2", "ec2messages", "elasticmapreduce", "glue", "kinesis-streams", "kms", "logs"),
+    *("monitoring", "sqs", "ssm", "ssmmessages", "sts"),
+)
+_CATALOG_NAME = r"[a-z0-9_]{1,255}"
+_CATALOG_NAME_TEXT = "1 to 255 lowercase letters, digits and underscores"
+_INSTANCE_TYPE = r"[a-z0-9-]+\.(\d+)?xlarge"
+_INSTANCE_TYPE_TEXT = "an instance type of size xlarge or larger, such as m5.xlarge"
+_TAG_VALUE = r"[\w .:/=+@-]{1,256}"
+_TAG_VALUE_TEXT = "1 to 256 letters, digits, spaces and any of _ . : / = + @ -"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamConfig:
+    """The Kinesis data stream."""
+
+    shards: int = option(
+        2,
+        "Shards; each takes 1 MB/s or 1,000 records/s in and gives 2 MB/s out.",
+        minimum=1,
+        maximum=10_000,
+    )
+    retention_hours: int = option(168, "How long records stay readable.", minimum=24, maximum=8_760)
+    shard_level_metrics: tuple[str, ...] = option(
+        (
+            "IncomingBytes",
+            "IncomingRecords",
+            "WriteProvisionedThroughputExceeded",
+            "ReadProvisionedThroughputExceeded",
+            "IteratorAgeMilliseconds",
+        ),
+        "Metrics that are published for each shard, at a price for each.",
+        choices=_SHARD_METRICS,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryConfig:
+    """The Firehose delivery stream; it writes an object at whichever limit comes first."""
+
+    buffer_seconds: int = option(
+        300, "Longest time that records wait for their object.", minimum=0, maximum=900
+    )
+    buffer_mib: int = option(
+        128, "Size of the buffer; conversion to Parquet needs 64.", minimum=64, maximum=128
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LakeConfig:
+    """The lake bucket, and the Glue database with the raw table."""
+
+    database_name: str = option(
+        "streaming_db",
+        "Glue database; environments that share an account need different ones.",
+        pattern=_CATALOG_NAME,
+        pattern_text=_CATALOG_NAME_TEXT,
+    )
+    raw_table_name: str = option(
+        "log_events",
+        "Glue table of the raw events.",
+        pattern=_CATALOG_NAME,
+        pattern_text=_CATALOG_NAME_TEXT,
+    )
+    first_year: int = option(
+        2025, "First year of the raw table's partitions.", minimum=2000, maximum=2100
+    )
+    last_year: int = option(
+        2035, "Last year of the raw table's partitions.", minimum=2000, maximum=2100
+    )
+    raw_infrequent_access_days: int = option(
+        90,
+        "Age at which raw objects move to infrequent access; S3 takes no less than 30.",
+        minimum=30,
+        maximum=3_650,
+    )
+    error_expiry_days: int = option(
+        90,
+        "Age at which records that Firehose could not deliver are deleted.",
+        minimum=1,
+        maximum=3_650,
+    )
+    manifest_expiry_days: int = option(
+        365, "Age at which manifests are deleted.", minimum=1, maximum=3_650
+    )
+    emr_log_expiry_days: int = option(
+        30, "Age at which the cluster's logs are deleted.", minimum=1, maximum=3_650
+    )
+    old_version_expiry_days: int = option(
+        30, "How long overwritten and deleted objects are kept.", minimum=1, maximum=3_650
+    )
+
+    def problems(self) -> Iterator[tuple[str, object, str]]:
+        if self.last_year < self.first_year:
+            yield "last_year", self.last_year, f"first_year ({self.first_year}) or later"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkConfig:
+    """The cluster's own network: private subnets, no way to the internet, endpoints only."""
+
+    cidr: str = option(
+        "10.42.0.0/16",
+        "Addresses of the VPC.",
+        pattern=r"(\d{1,3}\.){3}\d{1,3}/(1[6-9]|2[0-4])",
+        pattern_text="an IPv4 block from /16 to /24, such as 10.42.0.0/16",
+    )
+    availability_zones: int = option(
+        1,
+        "Zones with a subnet and, for each endpoint below, an interface at an hourly price.",
+        minimum=1,
+        maximum=2,
+    )
+    interface_endpoints: tuple[str, ...] = option(
+        ("elasticmapreduce", "glue", "kms", "logs", "monitoring", "ssm", "ssmmessages", "sts"),
+        "AWS services that the cluster reaches, besides S3 and DynamoDB.",
+        choices=_ENDPOINT_SERVICES,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterConfig:
+    """The EMR cluster that runs the Spark steps."""
+
+    release_label: str = option(
+        "emr-7.13.0", "EMR release: Spark 3.5.6 and Iceberg in the image.", choices=("emr-7.13.0",)
+    )
+    primary_instance_type: str = option(
+        "m5.xlarge",
+        "Instance type of the primary node; EMR 7 offers none below xlarge.",
+        pattern=_INSTANCE_TYPE,
+        pattern_text=_INSTANCE_TYPE_TEXT,
+    )
+    core_instance_type: str = option(
+        "m5.xlarge",
+        "Instance type of the core nodes, which hold shuffle data and stay on demand.",
+        pattern=_INSTANCE_TYPE,
+        pattern_text=_INSTANCE_TYPE_TEXT,
+    )
+    core_instances: int = option(
+        2, "Core nodes at the start, and the fewest under scaling.", minimum=1, maximum=1_000
+    )
+    maximum_instances: int = option(
+        2,
+        "Most core nodes under EMR managed scaling; equal to core_instances, no scaling.",
+        minimum=1,
+        maximum=1_000,
+    )
+    volume_gib: int = option(
+        64, "Size of each node's data volume (gp3).", minimum=10, maximum=16_384
+    )
+    step_concurrency: int = option(
+        1, "Steps that run at once (StepConcurrencyLevel).", minimum=1, maximum=256
+    )
+    termination_protection: bool = option(False, "Whether the cluster refuses to be terminated.")
+
+    def problems(self) -> Iterator[tuple[str, object, str]]:
+        if self.maximum_instances < self.core_instances:
+            least = f"core_instances ({self.core_instances}) or more"
+            yield "maximum_instances", self.maximum_instances, least
+
+
+@dataclass(frozen=True, kw_only=True)
+class TriggerConfig:
+    """The function that makes one Spark step of a batch of new raw objects."""
+
+    batch_size: int = option(
+        100, "Most object events in one batch, so in one step.", minimum=1, maximum=10_000
+    )
+    batching_window_seconds: int = option(
+        60, "How long events are gathered for a batch.", minimum=0, maximum=300
+    )
+    timeout_seconds: int = option(60, "Time limit of one invocation.", minimum=3, maximum=900)
+    memory_mib: int = option(256, "Memory of the function.", minimum=128, maximum=10_240)
+    attempts: int = option(
+        5,
+        "Receives after which an event becomes a dead letter.",
+        minimum=1,
+        maximum=1_000,
+    )
+
+    def problems(self) -> Iterator[tuple[str, object, str]]:
+        # Lambda refuses an SQS mapping with more than 10 records a batch and no window.
+        if self.batch_size > 10 and self.batching_window_seconds == 0:
+            yield "batching_window_seconds", 0, "1 or more where batch_size is above 10"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonitoringConfig:
+    """Logs, dashboard and alarms."""
+
+    log_retention_days: int = option(
+        30, "How long the log groups keep their events.", choices=_LOG_RETENTION_DAYS
+    )
+    alarm_emails: tuple[str, ...] = option(
+        (),
+        "Who is written to when an alarm goes off; each confirms a subscription.",
+        pattern=r"[^@\s]+@[^@\s]+\.[^@\s]+",
+        pattern_text="an e-mail address",
+    )
+    iterator_age_alarm_seconds: int = option(
+        3_600, "Age of unread records that raises the alarm.", minimum=60, maximum=31_536_000
+    )
+    freshness_alarm_seconds: int = option(
+        1_800, "Age of undelivered records that raises the alarm.", minimum=60, maximum=604_800
+    )
+    queue_age_alarm_seconds: int = option(
+        1_800, "Age of an untaken object event that raises the alarm.", minimum=60, maximum=345_600
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TagsConfig:
+    """Tags on every resource that can bear them, next to Environment."""
+
+    project: str = option(
+        "tidelake", "Tag Project.", pattern=_TAG_VALUE, pattern_text=_TAG_VALUE_TEXT
+    )
+    cost_center: str = option(
+        "unassigned", "Tag CostCenter.", pattern=_TAG_VALUE, pattern_text=_TAG_VALUE_TEXT
+    )
+    owner: str = option(
+        "unassigned", "Tag Owner.", pattern=_TAG_VALUE, pattern_text=_TAG_VALUE_TEXT
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvironmentConfig:
+    """Everything that one environment's stacks are told."""
+
+    environment: str
+    """`local`, `dev`, `prod`, or another name that `cdk.json` gives."""
+
+    retain_data: bool = option(
+        False,
+        "Whether data outlives its stack. If not, destroying the stack empties the lake bucket.",
+    )
+    termination_protection: bool = option(
+        False, "Whether CloudFormation refuses to delete the stacks."
+    )
+    stream: StreamConfig = field(default_factory=StreamConfig)
+    delivery: DeliveryConfig = field(default_factory=DeliveryConfig)
+    lake: LakeConfig = field(default_factory=LakeConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)
+    trigger: TriggerConfig = field(default_factory=TriggerConfig)
+    monitoring: MonitoringConfig = field(default_factory=MonitoringConfig)
+    tags: TagsConfig = field(default_factory=TagsConfig)
+
+    @classmethod
+    def from_context(cls, node: Node) -> EnvironmentConfig:
+        """Read the environment that `-c environment=NAME` chose, `dev` if none was.
+
+        Raises ConfigurationError, with the full key, for whatever is not allowed.
+        """
+        chosen = node.try_get_context("environment")
+        environments = node.try_get_context("environments")
+        return cls.from_values(DEFAULT_ENVIRONMENT if chosen is None else chosen, environments)
+
+    @classmethod
+    def from_values(cls, environment: object, environments: object) -> EnvironmentConfig:
+        """The configuration named `environment` out of plain values for all of them."""
+        if not isinstance(environments, Mapping):
+            raise ConfigurationError("environments", environments, "an object of environments")
+        if environment not in environments:
+            known = ", ".join(environments)
+            raise ConfigurationError("environment", environment, f"one of {known}")
+        # The name becomes part of every stack's name.
+        if not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", str(environment)):
+            allowed = "a lowercase letter, then up to 31 lowercase letters, digits and hyphens"
+            raise ConfigurationError("environment", environment, allowed)
+        key = f"environments.{environment}"
+        return parse(cls, environments[environment], key, environment=environment)

@@ -1,0 +1,109 @@
+"""The lake bucket with its zones, its key, and its catalog."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from stacks.config import LakeConfig
+from stacks.constructs.lake_catalog import LakeCatalog
+from stacks.constructs.lake_key import lake_key
+from tidelake.contract import lake
+
+_ABORTED_UPLOAD_DAYS = 7
+
+
+class DataLake(Construct):
+    """One bucket, one zone for each purpose, and who may do what in which zone."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, config: LakeConfig, removal: cdk.RemovalPolicy
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.key = lake_key(self, "Key", removal=removal)
+        self.bucket = s3.Bucket(
+            self,
+            "Bucket",
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=self.key,
+            bucket_key_enabled=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=True,
+            versioned=True,
+            lifecycle_rules=_lifecycle(config),
+            removal_policy=removal,
+            auto_delete_objects=removal is cdk.RemovalPolicy.DESTROY,
+        )
+        _send_events(self.bucket)
+        self.catalog = LakeCatalog(self, "Catalog", config=config, bucket=self.bucket)
+
+    def grant_deliver(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let a delivery stream write raw objects, and set aside what it cannot deliver."""
+        for prefix in (lake.RAW_PREFIX, lake.ERROR_PREFIX):
+            self.bucket.grant_put(grantee, f"{prefix}*")
+        self.key.grant_decrypt(grantee)
+        return iam.Grant.add_to_principal(
+            grantee=grantee,
+            actions=["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
+            resource_arns=[self.bucket.bucket_arn],
+        )
+
+    def grant_write_manifests(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let the trigger write down what a step shall read."""
+        return self.bucket.grant_put(grantee, f"{lake.MANIFEST_PREFIX}*")
+
+    def grant_process(self, grantee: iam.IGrantable) -> None:
+        """Let Spark read raw objects and manifests, own the curated zone, and keep its logs."""
+        self.bucket.grant_read(grantee, f"{lake.RAW_PREFIX}*")
+        self.bucket.grant_read(grantee, f"{lake.MANIFEST_PREFIX}*")
+        self.bucket.grant_read_write(grantee, f"{lake.CURATED_PREFIX}*")
+        self.bucket.grant_put(grantee, f"{lake.EMR_LOG_PREFIX}*")
+        self.catalog.grant_manage_tables(grantee)
+
+
+def _lifecycle(config: LakeConfig) -> list[s3.LifecycleRule]:
+    expiries = {
+        lake.ERROR_PREFIX: config.error_expiry_days,
+        lake.MANIFEST_PREFIX: config.manifest_expiry_days,
+        lake.EMR_LOG_PREFIX: config.emr_log_expiry_days,
+    }
+    infrequent = s3.Transition(
+        storage_class=s3.StorageClass.INFREQUENT_ACCESS,
+        transition_after=cdk.Duration.days(config.raw_infrequent_access_days),
+    )
+    return [
+        s3.LifecycleRule(
+            id="old-versions",
+            noncurrent_version_expiration=cdk.Duration.days(config.old_version_expiry_days),
+            expired_object_delete_marker=True,
+        ),
+        s3.LifecycleRule(
+            id="aborted-uploads",
+            abort_incomplete_multipart_upload_after=cdk.Duration.days(_ABORTED_UPLOAD_DAYS),
+        ),
+        s3.LifecycleRule(id="raw", prefix=lake.RAW_PREFIX, transitions=[infrequent]),
+        *(
+            s3.LifecycleRule(
+                id=prefix.rstrip("/"), prefix=prefix, expiration=cdk.Duration.days(days)
+            )
+            for prefix, days in expiries.items()
+        ),
+    ]
+
+
+def _send_events(bucket: s3.Bucket) -> None:
+    """Turn EventBridge on in the bucket itself.
+
+    `event_bridge_enabled` of the L2 does it through a function that may change the
+    notifications of every bucket.
+    """
+    resource = bucket.node.default_child
+    assert isinstance(resource, s3.CfnBucket)  # noqa: S101 - narrows the type for what follows
+    resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+        event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(
+            event_bridge_enabled=True
+        )
+    )

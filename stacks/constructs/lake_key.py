@@ -1,0 +1,49 @@
+"""The customer key that encrypts data, logs and notifications."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+
+def lake_key(scope: Construct, construct_id: str, *, removal: cdk.RemovalPolicy) -> kms.Key:
+    """A rotated key, which the services that encrypt on the account's behalf may use too.
+
+    Without these statements an alarm would turn red and notify nobody, because CloudWatch and
+    EventBridge may not write to an encrypted topic; and no log group could be encrypted.
+    """
+    key = kms.Key(
+        scope,
+        construct_id,
+        description="tidelake: stream, lake, logs and notifications",
+        enable_key_rotation=True,
+        removal_policy=removal,
+    )
+    stack = cdk.Stack.of(scope)
+    key.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="PublishToEncryptedTopics",
+            principals=[
+                iam.ServicePrincipal("cloudwatch.amazonaws.com"),
+                iam.ServicePrincipal("events.amazonaws.com"),
+            ],
+            actions=["kms:Decrypt", "kms:GenerateDataKey"],
+            resources=["*"],
+            conditions={"StringEquals": {"aws:SourceAccount": stack.account}},
+        )
+    )
+    log_groups = stack.format_arn(
+        service="logs", resource="log-group:*", arn_format=cdk.ArnFormat.NO_RESOURCE_NAME
+    )
+    key.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="EncryptLogGroups",
+            principals=[iam.ServicePrincipal(f"logs.{stack.region}.amazonaws.com")],
+            actions=["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"],
+            resources=["*"],
+            conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_groups}},
+        )
+    )
+    return key

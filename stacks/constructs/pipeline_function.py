@@ -1,0 +1,49 @@
+"""A Lambda function of this project: its code, its settings, its log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import aws_cdk as cdk
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from stacks.constructs.project_code import function_code
+from stacks.constructs.service_logs import service_log_group
+
+
+class PipelineFunction(Construct):
+    """A Python 3.13 function with the handler of one package below `lambda_src`."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        package: str,
+        description: str,
+        environment: Mapping[str, str],
+        timeout_seconds: int,
+        memory_mib: int,
+        log_retention_days: int,
+        log_removal: cdk.RemovalPolicy,
+        key: kms.IKey,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        logs = service_log_group(
+            self, "Logs", retention_days=log_retention_days, removal=log_removal, key=key
+        )
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            description=description,
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            architecture=lambda_.Architecture.ARM_64,
+            code=function_code(package),
+            handler=f"lambda_src.{package}.handler.handler",
+            environment=dict(environment),
+            timeout=cdk.Duration.seconds(timeout_seconds),
+            memory_size=memory_mib,
+            log_group=logs,
+        )

@@ -1,0 +1,69 @@
+"""The way in: data stream, delivery to the lake, and the client that sends."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_kinesis as kinesis
+from constructs import Construct
+
+from stacks.config import EnvironmentConfig, StreamConfig
+from stacks.constructs.data_lake import DataLake
+from stacks.constructs.parquet_delivery import ParquetDelivery
+from stacks.constructs.project_code import client_code
+from stacks.constructs.shared_id import SharedId
+from stacks.pipeline_stack import PipelineStack
+from tidelake.contract.deployment import Output
+
+
+class IngestionStack(PipelineStack):
+    """Events come in on a Kinesis data stream; Firehose lands them as Parquet."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: EnvironmentConfig,
+        lake: DataLake,
+    ) -> None:
+        super().__init__(
+            scope, construct_id, config=config, description="tidelake: data stream and delivery"
+        )
+        self.stream = _data_stream(self, config.stream, lake=lake, removal=self.data_removal)
+        delivery = ParquetDelivery(
+            self,
+            "Delivery",
+            config=config.delivery,
+            log_retention_days=config.monitoring.log_retention_days,
+            log_removal=self.data_removal,
+            stream=self.stream,
+            lake=lake,
+        )
+        SharedId.DELIVERY_STREAM.publish(self, config.environment, delivery.stream_name)
+        self.add_output(Output.STREAM, self.stream.stream_name)
+        self.add_output(Output.DELIVERY_STREAM, delivery.stream_name)
+        self.add_output(Output.CLIENT_URL, client_code(self, "ClientCode").s3_object_url)
+
+
+def _data_stream(
+    scope: Construct, config: StreamConfig, *, lake: DataLake, removal: cdk.RemovalPolicy
+) -> kinesis.Stream:
+    return kinesis.Stream(
+        scope,
+        "DataStream",
+        stream_mode=kinesis.StreamMode.PROVISIONED,
+        shard_count=config.shards,
+        retention_period=cdk.Duration.hours(config.retention_hours),
+        encryption=kinesis.StreamEncryption.KMS,
+        encryption_key=lake.key,
+        shard_level_metrics=[
+            kinesis.ShardLevelMetrics[_constant_name(metric)]
+            for metric in config.shard_level_metrics
+        ],
+        removal_policy=removal,
+    )
+
+
+def _constant_name(metric: str) -> str:
+    """`IncomingBytes` -> `INCOMING_BYTES`."""
+    return "".join(f"_{c}" if c.isupper() else c.upper() for c in metric).lstrip("_")

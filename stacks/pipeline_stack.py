@@ -1,0 +1,33 @@
+"""What the four stacks share: protection, removal policy, and outputs by contract."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from constructs import Construct
+
+from stacks.config import EnvironmentConfig
+from tidelake.contract.deployment import Output
+
+
+class PipelineStack(cdk.Stack):
+    """A stack of one environment; protected from deletion where the environment says so."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, config: EnvironmentConfig, description: str
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            description=description,
+            termination_protection=config.termination_protection,
+        )
+        self.config = config
+
+    @property
+    def data_removal(self) -> cdk.RemovalPolicy:
+        """What becomes of data when its stack is deleted."""
+        return cdk.RemovalPolicy.RETAIN if self.config.retain_data else cdk.RemovalPolicy.DESTROY
+
+    def add_output(self, output: Output, value: str) -> None:
+        """Publish `value` under the name that the rest of the project looks for."""
+        cdk.CfnOutput(self, output.key, value=value)

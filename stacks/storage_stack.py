@@ -1,0 +1,23 @@
+"""What lasts: the key, the lake bucket, and the catalog's raw table."""
+
+from __future__ import annotations
+
+from constructs import Construct
+
+from stacks.config import EnvironmentConfig
+from stacks.constructs.data_lake import DataLake
+from stacks.pipeline_stack import PipelineStack
+from tidelake.contract.deployment import Output
+
+
+class StorageStack(PipelineStack):
+    """The data lake."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, config: EnvironmentConfig) -> None:
+        super().__init__(
+            scope, construct_id, config=config, description="tidelake: key, lake bucket, catalog"
+        )
+        self.lake = DataLake(self, "Lake", config=config.lake, removal=self.data_removal)
+        self.add_output(Output.LAKE_BUCKET, self.lake.bucket.bucket_name)
+        self.add_output(Output.DATABASE, self.lake.catalog.database_name)
+        self.add_output(Output.RAW_TABLE, self.lake.catalog.raw_table_name)
