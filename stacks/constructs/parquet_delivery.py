@@ -13,6 +13,8 @@ from stacks.constructs.data_lake import DataLake
 from stacks.constructs.service_logs import service_log_group
 from tidelake.contract import lake as layout
 
+_ADDRESSES = "@aws-cdk/aws-kinesisfirehose.CidrBlocks"
+
 
 class ParquetDelivery(Construct):
     """A delivery stream that reads JSON records and writes Parquet by the raw table's schema.
@@ -67,6 +69,8 @@ class ParquetDelivery(Construct):
         )
         # Firehose tries its role when the delivery stream is created.
         delivery_stream.node.add_dependency(role)
+        # The L2 brings the addresses of Firehose, which only a private Redshift would need.
+        cdk.Stack.of(self).node.try_remove_child(_ADDRESSES)
         self.stream_name = delivery_stream.delivery_stream_name
 
 
