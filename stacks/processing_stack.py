@@ -44,6 +44,7 @@ class ProcessingStack(PipelineStack):
             config=config.trigger,
             settings=StepTriggerSettings(
                 cluster_id=cluster.cluster_id,
+                lake_bucket=lake.bucket.bucket_name,
                 job_uri=job.s3_object_url,
                 py_files_uri=shared_code.s3_object_url,
                 database=lake.catalog.database_name,

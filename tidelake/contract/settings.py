@@ -13,6 +13,8 @@ class StepTriggerSettings:
     """Settings of the function that turns new raw objects into Spark steps."""
 
     cluster_id: str
+    lake_bucket: str
+    """Where raw objects come from and manifests go; objects of other buckets are none."""
     job_uri: str
     """`s3://` URI of the Spark job."""
     py_files_uri: str
