@@ -1,0 +1,73 @@
+"""The real CDK CLI, pointed at the local AWS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tidelake.local.command import run_command
+from tidelake.local.settings import ACCOUNT, REGION
+from tidelake.local.toolchain import Toolchain
+
+SYNTH_LIMIT_SECONDS = 120
+BOOTSTRAP_LIMIT_SECONDS = 120
+DEPLOY_LIMIT_SECONDS = 300
+DESTROY_LIMIT_SECONDS = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalCdk:
+    """CDK commands for the `local` environment; each writes its own log into `log_dir`."""
+
+    project_dir: Path
+    toolchain: Toolchain
+    env: Mapping[str, str]
+    log_dir: Path
+    heartbeat: Callable[[], None]
+
+    def synth(self) -> None:
+        """Turn the stacks into a cloud assembly, which `deploy` and `destroy` then use."""
+        self._run(
+            "synth",
+            ["--all", "--quiet", "-c", "environment=local", "--output", str(self._assembly)],
+            SYNTH_LIMIT_SECONDS,
+        )
+
+    def bootstrap(self) -> None:
+        """Create the CDKToolkit stack and its staging bucket."""
+        self._run("bootstrap", [f"aws://{ACCOUNT}/{REGION}"], BOOTSTRAP_LIMIT_SECONDS)
+
+    def deploy(self) -> None:
+        self._run(
+            "deploy",
+            ["--all", "--app", str(self._assembly), "--require-approval", "never"],
+            DEPLOY_LIMIT_SECONDS,
+        )
+
+    def destroy(self) -> None:
+        self._run(
+            "destroy", ["--all", "--app", str(self._assembly), "--force"], DESTROY_LIMIT_SECONDS
+        )
+
+    @property
+    def _assembly(self) -> Path:
+        return self.log_dir / "cdk.out"
+
+    def _run(self, verb: str, arguments: Sequence[str], limit_seconds: float) -> None:
+        run_command(
+            [
+                str(self.toolchain.node),
+                str(self.toolchain.cdk),
+                verb,
+                *arguments,
+                "--no-notices",
+                "--no-color",
+            ],
+            what=f"cdk {verb}",
+            cwd=self.project_dir,
+            env=self.env,
+            log=self.log_dir / f"cdk-{verb}.log",
+            limit_seconds=limit_seconds,
+            heartbeat=self.heartbeat,
+        )

@@ -1,0 +1,31 @@
+"""What is still there after `cdk destroy`."""
+
+from __future__ import annotations
+
+from tidelake.local.endpoint import local_client
+
+TOOLKIT_STACK = "CDKToolkit"
+STAGING_BUCKET_PREFIX = "cdk-hnb659fds-assets-"
+LIVE_CLUSTER_STATES = ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING"]
+
+
+def find_leftovers(endpoint: str) -> list[str]:
+    """Stacks, buckets, log groups and live clusters other than the CDK's own bootstrap."""
+    stacks = local_client("cloudformation", endpoint).list_stacks()["StackSummaries"]
+    buckets = local_client("s3", endpoint).list_buckets()["Buckets"]
+    groups = local_client("logs", endpoint).describe_log_groups()["logGroups"]
+    clusters = local_client("emr", endpoint).list_clusters(ClusterStates=LIVE_CLUSTER_STATES)
+    return [
+        *(
+            f"stack {stack['StackName']} ({stack['StackStatus']})"
+            for stack in stacks
+            if stack["StackStatus"] != "DELETE_COMPLETE" and stack["StackName"] != TOOLKIT_STACK
+        ),
+        *(
+            f"bucket {bucket['Name']}"
+            for bucket in buckets
+            if not bucket["Name"].startswith(STAGING_BUCKET_PREFIX)
+        ),
+        *(f"log group {group['logGroupName']}" for group in groups),
+        *(f"cluster {cluster['Id']}" for cluster in clusters["Clusters"]),
+    ]

@@ -1,0 +1,83 @@
+"""The curated tables, read without Spark: the ledger and the aggregates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyiceberg.catalog import Catalog, load_catalog
+from pyiceberg.exceptions import NoSuchTableError
+
+from tidelake.contract.lake import CATALOG, LEDGER_TABLE
+from tidelake.local.endpoint import ACCESS_KEY, SECRET_KEY
+from tidelake.local.settings import REGION
+from tidelake.local.summary import CuratedCounts, Results
+
+TOP_PATHS = 10
+
+
+@dataclass(frozen=True)
+class CuratedTables:
+    """The Iceberg tables of one Glue database, through the catalog of the local AWS."""
+
+    catalog: Catalog
+    database: str
+
+    @classmethod
+    def at(cls, endpoint: str, database: str) -> CuratedTables:
+        properties = {
+            "type": "glue",
+            "client.region": REGION,
+            "client.access-key-id": ACCESS_KEY,
+            "client.secret-access-key": SECRET_KEY,
+            "glue.endpoint": endpoint,
+            "s3.endpoint": endpoint,
+        }
+        return cls(load_catalog(CATALOG, **properties), database)
+
+    def counts(self) -> CuratedCounts:
+        """What the batches made of the rows that they read, from the ledger."""
+        ledger = self._read(LEDGER_TABLE, "events", "duplicates", "quarantined")
+        return CuratedCounts(
+            events=_total(ledger, "events"),
+            duplicates=_total(ledger, "duplicates"),
+            quarantined=_total(ledger, "quarantined"),
+        )
+
+    def results(self) -> Results:
+        """The aggregates over everything curated; top paths with ties in path order."""
+        hourly = self._read("web_requests_hourly", "hour", "status", "requests", "response_bytes")
+        paths = self._read("web_paths_daily", "target", "requests")
+        hours = pc.strftime(hourly["hour"], format="%Y-%m-%dT%H")
+        hourly = hourly.append_column("utc_hour", hours)
+        by_path = _sum_by(paths, "target")
+        return Results(
+            events_by_status={
+                str(status): count for status, count in sorted(_sum_by(hourly, "status").items())
+            },
+            events_by_hour=dict(sorted(_sum_by(hourly, "utc_hour").items())),
+            response_bytes=_total(hourly, "response_bytes"),
+            top_paths=sorted(by_path.items(), key=lambda row: (-row[1], row[0]))[:TOP_PATHS],
+        )
+
+    def _read(self, table: str, *columns: str) -> pa.Table:
+        try:
+            scan = self.catalog.load_table((self.database, table)).scan(selected_fields=columns)
+        except NoSuchTableError:
+            # No step has committed yet: the table is empty, not wrong.
+            return pa.table({column: pa.array([], pa.int64()) for column in columns})
+        return scan.to_arrow()
+
+
+def _total(table: pa.Table, column: str) -> int:
+    total = pc.sum(table[column]).as_py()
+    return 0 if total is None else int(total)
+
+
+def _sum_by(table: pa.Table, key: str) -> dict[Any, int]:
+    """`requests` summed for each distinct, non-null `key`."""
+    grouped = table.group_by(key).aggregate([("requests", "sum")])
+    pairs = zip(grouped[key].to_pylist(), grouped["requests_sum"].to_pylist(), strict=True)
+    return {name: count for name, count in pairs if name is not None}

@@ -1,0 +1,37 @@
+"""Which data stream a command means: the local AWS's own, or one that was deployed to AWS."""
+
+from __future__ import annotations
+
+import boto3
+
+from tidelake.client.boto_transport import BotoTransport
+from tidelake.client.outputs import read_outputs
+from tidelake.contract.deployment import Output
+from tidelake.contract.errors import LocalAwsError
+from tidelake.local.endpoint import local_client
+from tidelake.local.lifecycle import local_status
+
+LOCAL = "local"
+
+
+def open_stream(environment: str, stream: str | None) -> tuple[BotoTransport, str]:
+    """A transport, and the name of the data stream on its other side.
+
+    `local` means the local AWS of the working directory and nothing else; any other environment
+    means AWS, as boto3 finds it. Without `stream` it is the one that the environment's stacks made.
+    Raises LocalAwsError when no local AWS runs, ConfigurationError when nothing is deployed.
+    """
+    if environment == LOCAL:
+        endpoint = local_status().endpoint
+        if endpoint is None:
+            raise LocalAwsError(
+                "no local AWS runs here; `make demo KEEP=1` starts one with the stacks on it"
+            )
+        transport = BotoTransport(local_client("kinesis", endpoint))
+        cloudformation = local_client("cloudformation", endpoint)
+    else:
+        transport = BotoTransport.connect()
+        cloudformation = boto3.client("cloudformation")
+    if stream is None:
+        stream = read_outputs(cloudformation, environment)[Output.STREAM]
+    return transport, stream
