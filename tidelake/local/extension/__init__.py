@@ -6,7 +6,7 @@ from importlib import import_module
 
 from tidelake.local.settings import LocalSettings
 
-MODULES: tuple[str, ...] = ()
+MODULES: tuple[str, ...] = ("emr",)
 """The modules of this package that `install` loads, in order."""
 
 INERT_TYPES = frozenset(
