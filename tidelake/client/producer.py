@@ -25,6 +25,9 @@ MAX_RECORD_BYTES = 1000 * 1024
 """Largest event as JSON. A stream takes 1 MiB with the key by default, but Firehose, which reads
 it, only 1,000 KiB (Firehose quotas)."""
 
+_REFUSALS = frozenset(("InvalidArgumentException", "ValidationException"))
+"""Errors of a call whose records, or their sum, the stream does not take."""
+
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
@@ -134,27 +137,34 @@ class Producer:
         """Send what waits, again and again what failed, until delivered or given up.
 
         What is not stored by the deadline becomes a dead letter. Once a batch was given up with
-        nothing stored, the next ones get a single attempt until one succeeds.
+        nothing stored, the next ones get a single attempt until one succeeds. A call that the
+        stream refuses is cut in halves, so that one unfit record takes no other down.
         Raises DeliveryError, after writing the batch to the dead letters, if trying again cannot
         help (no such stream, no permission).
         """
+        if not self._batch:
+            return
         give_up_at = self._clock() + (0 if self._unreachable else self._retry.deadline_seconds)
-        attempt = 0
-        stored = False
-        while self._batch:
-            before = len(self._batch)
-            error_code = self._send(again=attempt > 0)
-            stored = stored or len(self._batch) < before
-            if self._batch:
-                wait = self._wait_seconds(attempt)
-                if self._clock() + wait > give_up_at:
-                    self._give_up(error_code)
-                    self._unreachable = not stored
-                    return
-                self._sleep(wait)
-            attempt += 1
+        self._unreachable = True  # until it stores a record
         self._batch_bytes = 0
-        self._unreachable = self._unreachable and not stored
+        size = len(self._batch)
+        attempt = 0
+        while self._batch:
+            try:
+                failed, error_code = self._send(size)
+            except TransportError as error:
+                size = self._halve(size, error)
+                continue
+            if not failed:
+                continue
+            wait = self._wait_seconds(attempt)
+            if self._clock() + wait > give_up_at:
+                self._give_up(len(self._batch), error_code)
+                break
+            for pending in failed:
+                self.statistics[pending.source].retried += 1
+            self._sleep(wait)
+            attempt += 1
 
     def close(self) -> DeliveryReport:
         """Flush, and say how many events were delivered and how many set aside."""
@@ -180,24 +190,20 @@ class Producer:
     ) -> None:
         self.close()
 
-    def _send(self, *, again: bool) -> str:
-        """Send the batch once and keep in it what was not stored; return the last error code."""
-        if again:
-            for pending in self._batch:
-                self.statistics[pending.source].retried += 1
+    def _send(self, size: int) -> tuple[list[_Pending], str]:
+        """Send the batch's first `size` records; what failed stays in front, with its error."""
+        chunk, rest = self._batch[:size], self._batch[size:]
         try:
             outcomes = self._transport.put_records(
-                self._stream, [pending.record for pending in self._batch]
+                self._stream, [pending.record for pending in chunk]
             )
         except TransportError as error:
             if error.retryable:
-                return error.code
-            count = len(self._batch)
-            self._give_up(error.code)
-            raise DeliveryError(f"{error}; {count} events went to the dead letters") from error
+                return chunk, error.code
+            raise
         failed = []
         error_code = ""
-        for pending, outcome in zip(self._batch, outcomes, strict=True):
+        for pending, outcome in zip(chunk, outcomes, strict=True):
             if outcome.error_code is None:
                 counts = self.statistics[pending.source]
                 counts.delivered += 1
@@ -205,8 +211,21 @@ class Producer:
             else:
                 error_code = outcome.error_code
                 failed.append(pending)
-        self._batch = failed
-        return error_code
+        self._batch = failed + rest
+        if len(failed) < len(chunk):
+            self._unreachable = False
+        return failed, error_code
+
+    def _halve(self, size: int, error: TransportError) -> int:
+        """How many records to send next, now that a call of `size` records was not taken."""
+        if error.code not in _REFUSALS:
+            count = len(self._batch)
+            self._give_up(count, error.code)
+            raise DeliveryError(f"{error}; {count} events went to the dead letters") from error
+        if size > 1:
+            return size // 2
+        self._give_up(1, error.code)
+        return len(self._batch)
 
     def _wait_seconds(self, attempt: int) -> float:
         ceiling = min(
@@ -214,15 +233,14 @@ class Producer:
         )
         return self._jitter.uniform(0, ceiling)
 
-    def _give_up(self, error_code: str) -> None:
-        """Move the batch to the dead letters."""
-        reason = f"delivery: must succeed within the deadline, last error {error_code}"
-        while self._batch:
-            pending = self._batch[-1]
+    def _give_up(self, count: int, error_code: str) -> None:
+        """Move the batch's first `count` records to the dead letters."""
+        reason = f"delivery: must succeed before the producer gives up, last error {error_code}"
+        for _ in range(count):
+            pending = self._batch[0]
             raw = pending.record.data if pending.raw is None else pending.raw
             self._set_aside(pending.source, pending.line, reason, raw)
-            self._batch.pop()
-        self._batch_bytes = 0
+            del self._batch[0]
 
     def _refuse(self, source: str, line: int | None, reason: str, raw: bytes) -> None:
         self.statistics[source].accepted += 1
