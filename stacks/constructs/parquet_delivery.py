@@ -13,7 +13,7 @@ from stacks.constructs.data_lake import DataLake
 from stacks.constructs.service_logs import service_log_group
 from tidelake.contract import lake as layout
 
-_ADDRESSES = "@aws-cdk/aws-kinesisfirehose.CidrBlocks"
+_ADDRESSES = "@aws-cdk--aws-kinesisfirehose.CidrBlocks"
 
 
 class ParquetDelivery(Construct):

@@ -65,7 +65,8 @@ class SparkCluster(Construct):
 
     def run_from(self, code: assets.Asset) -> None:
         """Let the nodes fetch code that their steps name."""
-        code.grant_read(self._node_role)
+        # The asset's own grant would open the whole bucket that all assets of the account share.
+        code.bucket.grant_read(self._node_role, code.s3_object_key)
 
     def grant_submit_steps(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let the grantee add steps to this cluster, and look up those it has."""
