@@ -6,23 +6,23 @@ from importlib import import_module
 
 from tidelake.local.settings import LocalSettings
 
-MODULES: tuple[str, ...] = ("emr",)
+MODULES: tuple[str, ...] = ("emr", "cloudformation")
 """The modules of this package that `install` loads, in order."""
 
 INERT_TYPES = frozenset(
     {
-        "AWS::Athena::NamedQuery",
         "AWS::Budgets::Budget",
         "AWS::CloudTrail::Trail",
         "AWS::EC2::FlowLog",
         "AWS::EC2::SecurityGroupEgress",
         "AWS::EC2::SecurityGroupIngress",
+        "AWS::EMR::InstanceFleetConfig",
         "AWS::EMR::InstanceGroupConfig",
         "AWS::EMR::SecurityConfiguration",
-        "AWS::Kinesis::StreamConsumer",
+        "Custom::VpcRestrictDefaultSG",
     }
 )
-"""Resource types that CloudFormation accepts here and records, and that do nothing."""
+"""Resource types that CloudFormation makes here, as records that nothing acts on."""
 
 
 def install(settings: LocalSettings) -> None:

@@ -13,18 +13,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ministack.services import emr as ministack_emr
 from ministack.services import eventbridge as ministack_events
 
-from tidelake.contract.errors import LocalAwsError
 from tidelake.local.endpoint import local_client
 from tidelake.local.extension.emr.api import EmrApi
 from tidelake.local.extension.emr.events import EventPublisher
 from tidelake.local.extension.emr.logs import StepLogs
 from tidelake.local.extension.emr.scheduler import Scheduler
+from tidelake.local.extension.replacing import replace_function, require_functions
 from tidelake.local.settings import LocalSettings
 from tidelake.local.step_runner import SparkSubmitStarter, StepStarter
 
 __all__ = ["install"]
-
-_REPLACED = ("_run_job_flow", "_clusters", "_steps", "_HANDLERS", "reset")
 
 
 def install(settings: LocalSettings, start: StepStarter | None = None) -> None:
@@ -32,9 +30,8 @@ def install(settings: LocalSettings, start: StepStarter | None = None) -> None:
 
     Raises LocalAwsError if MiniStack is not as this module knows it.
     """
-    missing = [name for name in _REPLACED if not hasattr(ministack_emr, name)]
-    if missing or not hasattr(ministack_events, "_put_events"):
-        raise LocalAwsError(f"this MiniStack's EMR lacks {missing}; allowed: the pinned version")
+    require_functions(ministack_emr, "_run_job_flow", "_list_steps", "_add_job_flow_steps")
+    require_functions(ministack_events, "_put_events")
     scheduler = Scheduler(
         start=SparkSubmitStarter(settings) if start is None else start,
         steps_of=lambda cluster_id: ministack_emr._steps.setdefault(cluster_id, []),
@@ -44,13 +41,12 @@ def install(settings: LocalSettings, start: StepStarter | None = None) -> None:
     )
     api = EmrApi(scheduler)
     ministack_emr._HANDLERS.update(api.handlers())
-    clear = ministack_emr.reset
 
     def reset() -> None:
         api.reset()
         clear()
 
-    ministack_emr.reset = reset
+    clear = replace_function(ministack_emr, "reset", reset)
 
 
 def _put_object(settings: LocalSettings) -> Callable[[str, str, bytes], None]:

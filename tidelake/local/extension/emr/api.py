@@ -257,9 +257,9 @@ class EmrApi:
 
 
 def _answering(operation: Callable[[Request], dict[str, Any]]) -> Handler:
-    def handler(request: Request) -> Response:
+    def handler(data: Request) -> Response:
         try:
-            response: Response = json_response(operation(request))
+            response: Response = json_response(operation(data))
         except Refusal as refusal:
             response = error_response_json(refusal.code, str(refusal), 400)
         return response
