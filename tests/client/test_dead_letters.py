@@ -77,7 +77,7 @@ def test_a_dead_letter_can_be_read_before_close(tmp_path: Path) -> None:
 
 
 def test_close_brings_the_file_to_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    synced = []
+    synced: list[int] = []
     monkeypatch.setattr(os, "fsync", synced.append)
     file = DeadLetterFile(tmp_path / "dead_letters.jsonl")
     file.close()

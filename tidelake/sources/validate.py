@@ -36,11 +36,12 @@ class EventValidator:
         As in JSON Schema a number without a fraction is an integer, however it is written.
         """
         try:
-            valid = self.is_valid(event)
+            if self.is_valid(event):
+                return
+            reason = self._reason(event)
         except ValueError:
-            raise InvalidEventError("event: must hold values of JSON alone") from None
-        if not valid:
-            raise InvalidEventError(self._reason(event))
+            reason = "event: must hold values of JSON alone"
+        raise InvalidEventError(reason)
 
     def _reason(self, event: Event) -> str:
         error = next(iter(self._validator.iter_errors(event)))
