@@ -47,7 +47,7 @@ class LocalAwsError(TidelakeError):
     """The local AWS could not be started, reached, or stopped."""
 
 
-class NotLoopbackError(LocalAwsError):
+class NotLoopbackError(TidelakeError):
     """A local command was pointed at an address outside this machine."""
 
     def __init__(self, endpoint: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,8 @@ class LocalCdk:
     toolchain: Toolchain
     env: Mapping[str, str]
     log_dir: Path
-    heartbeat: Callable[[], None]
+    heartbeat: Callable[[str], None]
+    """Called about twice a second with what the CLI is at."""
 
     def synth(self) -> None:
         """Turn the stacks into a cloud assembly, which `deploy` and `destroy` then use."""
@@ -55,6 +57,7 @@ class LocalCdk:
         return self.log_dir / "cdk.out"
 
     def _run(self, verb: str, arguments: Sequence[str], limit_seconds: float) -> None:
+        log = self.log_dir / f"cdk-{verb}.log"
         run_command(
             [
                 str(self.toolchain.node),
@@ -67,7 +70,16 @@ class LocalCdk:
             what=f"cdk {verb}",
             cwd=self.project_dir,
             env=self.env,
-            log=self.log_dir / f"cdk-{verb}.log",
+            log=log,
             limit_seconds=limit_seconds,
-            heartbeat=self.heartbeat,
+            heartbeat=lambda: self.heartbeat(f"{verb} {_progress(log)}".rstrip()),
         )
+
+
+_RESOURCES_DONE = re.compile(r"^(\S+) \| +(\d+/\d+) \|", re.MULTILINE)
+
+
+def _progress(log: Path) -> str:
+    """The stack that the CLI is at, and how many of its resources are done, as its log says."""
+    done = _RESOURCES_DONE.findall(log.read_text(errors="replace"))
+    return " ".join(done[-1]) if done else ""

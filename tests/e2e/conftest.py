@@ -1,0 +1,107 @@
+"""Running the commands as a user does: other processes, a folder, an exit status."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+PROJECT_DIR = Path(__file__).parents[2]
+RUN_LIMIT_SECONDS = 400
+GONE_LIMIT_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Shell:
+    """Runs commands in a project folder, all marked, so that what they leave can be found."""
+
+    project_dir: Path
+    mark: str
+
+    @property
+    def env(self) -> dict[str, str]:
+        # Rich must not wrap what the tests look for.
+        return {**os.environ, "TIDELAKE_TEST_RUN": self.mark, "COLUMNS": "200"}
+
+    def run(self, *command: str, **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            cwd=self.project_dir,
+            env={**self.env, **env},
+            capture_output=True,
+            text=True,
+            timeout=RUN_LIMIT_SECONDS,
+            check=False,
+        )
+
+    def start(self, *command: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            command,
+            cwd=self.project_dir,
+            env=self.env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def processes(self) -> list[str]:
+        """Command lines of the living processes that its commands started, or their children."""
+        needle = f"TIDELAKE_TEST_RUN={self.mark}".encode()
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if needle in (process / "environ").read_bytes().split(b"\0"):
+                    found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+            except (OSError, ProcessLookupError):
+                continue  # it ended meanwhile
+        return found
+
+    def processes_left(self) -> list[str]:
+        """What is still there after a moment in which everything may end."""
+        deadline = time.monotonic() + GONE_LIMIT_SECONDS
+        while (left := self.processes()) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        return left
+
+
+def new_shell(project_dir: Path = PROJECT_DIR) -> Shell:
+    return Shell(project_dir, uuid.uuid4().hex)
+
+
+@pytest.fixture
+def shell() -> Shell:
+    return new_shell()
+
+
+@pytest.fixture
+def copied_project(tmp_path: Path) -> Callable[[], Shell]:
+    """Makes a copy of the project, set up with the same tools, that a test may change."""
+
+    def copy() -> Shell:
+        target = tmp_path / "project"
+        listed = subprocess.run(
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+            cwd=PROJECT_DIR,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        for name in listed.stdout.splitlines():
+            if (PROJECT_DIR / name).is_file():
+                (target / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(PROJECT_DIR / name, target / name)
+        for tools in (".venv", "node_modules", ".ivy"):
+            (target / tools).symlink_to(PROJECT_DIR / tools)
+        project = new_shell(target)
+        setup = project.run(".venv/bin/tidelake", "local", "setup")
+        assert setup.returncode == 0, setup.stderr
+        return project
+
+    return copy
