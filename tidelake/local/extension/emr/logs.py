@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from tidelake.local.step_runner import StepRun
 
 _EXCEPTION = re.compile(r"^(?:Exception in thread \"main\" )?[\w.$]+(?:Error|Exception)\b.*")
 _MESSAGE_CHARACTERS = 1_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepFailure:
+    """Why a step failed, and the name of the log that says so."""
+
+    message: str
+    log: str
+    reason: str = "Unknown Error."
+
+    def details(self, log_uris: Mapping[str, str]) -> dict[str, str]:
+        """EMR's FailureDetails; LogFile is left out where the log was not stored."""
+        details = {"Reason": self.reason, "Message": self.message}
+        return details | ({"LogFile": log_uris[self.log]} if self.log in log_uris else {})
 
 
 class StepLogs:
@@ -50,9 +65,14 @@ class StepLogs:
         return saved
 
 
-def failure_details(run: StepRun, status: int) -> dict[str, str]:
-    """EMR's FailureDetails of a step that ended with `status`: why, as its error log says."""
-    text = run.stderr.read_text(encoding="utf-8", errors="replace") if run.stderr.exists() else ""
-    exceptions = [line for line in text.splitlines() if _EXCEPTION.match(line)]
-    message = exceptions[-1] if exceptions else f"the step ended with exit status {status}"
-    return {"Reason": "Unknown Error.", "Message": message[:_MESSAGE_CHARACTERS]}
+def why_it_failed(run: StepRun, status: int) -> StepFailure:
+    """Why a step ended with `status`, as its logs say.
+
+    spark-submit hands on what a Python job writes, its errors too, as its own standard output.
+    """
+    for log in (run.stdout, run.stderr):
+        text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+        exceptions = [line for line in text.splitlines() if _EXCEPTION.match(line)]
+        if exceptions:
+            return StepFailure(message=exceptions[-1][:_MESSAGE_CHARACTERS], log=log.name)
+    return StepFailure(message=f"the step ended with exit status {status}", log=run.stderr.name)

@@ -11,7 +11,7 @@ from typing import Any
 
 from tidelake.contract.errors import TidelakeError
 from tidelake.local.extension.emr.events import EventPublisher
-from tidelake.local.extension.emr.logs import StepLogs, failure_details
+from tidelake.local.extension.emr.logs import StepFailure, StepLogs, why_it_failed
 from tidelake.local.extension.emr.records import (
     ACTIVE_STEP,
     ENDED_CLUSTER,
@@ -151,26 +151,24 @@ class Scheduler:
         )
         failure = self._failure_of(run, step)
         uris = self._logs.save(run, cluster.get("LogUri", ""))
-        if failure is not None and uris:
-            failure["LogFile"] = uris.get("stderr", "")
         with self._lock:
             self._processes.pop(run.step_id, None)
-            self._finish(cluster, step, failure)
+            self._finish(cluster, step, None if failure is None else failure.details(uris))
 
-    def _failure_of(self, run: StepRun, step: Record) -> dict[str, str] | None:
+    def _failure_of(self, run: StepRun, step: Record) -> StepFailure | None:
         """Run a step to its end; returns what went wrong, None when nothing did."""
         run.folder.mkdir(parents=True, exist_ok=True)
         try:
             process = self._start(run)
         except (TidelakeError, OSError) as error:
             run.stderr.write_text(f"{error}\n", encoding="utf-8")
-            return {"Reason": "Illegal Argument.", "Message": str(error)}
+            return StepFailure(reason="Illegal Argument.", message=str(error), log=run.stderr.name)
         with self._lock:
             self._processes[run.step_id] = process
             cancelled = state_of(step) == "CANCEL_PENDING"
         status = process.stop() if cancelled else process.wait()
         self._logs.note_exit(run, status)
-        return failure_details(run, status) if status != 0 else None
+        return why_it_failed(run, status) if status != 0 else None
 
     def _finish(self, cluster: Record, step: Record, failure: Mapping[str, str] | None) -> None:
         if state_of(step) == "CANCEL_PENDING":
