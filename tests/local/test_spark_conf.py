@@ -12,6 +12,7 @@ from tidelake.local.spark_conf import (
 SITE = SparkSite(
     endpoint="http://127.0.0.1:4599",
     region="us-east-1",
+    python=Path("/venv/bin/python"),
     jars=(Path("/jars/a.jar"), Path("/jars/b.jar")),
     scratch=Path("/scratch"),
 )
@@ -43,6 +44,13 @@ def test_declared_setting_wins_over_what_suits_a_laptop() -> None:
 def test_master_of_the_cluster_gives_way_to_this_machine() -> None:
     defaults = spark_defaults(declared(spark__master="yarn"), SITE)
     assert defaults["spark.master"] == "local[2]"
+
+
+def test_python_of_the_cluster_gives_way_to_this_machines() -> None:
+    declared_python = declared(spark__pyspark__python="/usr/bin/python3.11")
+    defaults = spark_defaults(declared_python, SITE)
+    assert defaults["spark.pyspark.python"] == "/venv/bin/python"
+    assert defaults["spark.pyspark.driver.python"] == "/venv/bin/python"
 
 
 def test_spark_listens_on_this_machine_alone() -> None:

@@ -21,7 +21,11 @@ TOOLCHAIN = Toolchain(
     spark_jars=(),
 )
 SITE = SparkSite(
-    endpoint="http://127.0.0.1:4599", region="us-east-1", jars=(), scratch=Path("/scratch")
+    endpoint="http://127.0.0.1:4599",
+    region="us-east-1",
+    python=Path("/venv/bin/python"),
+    jars=(),
+    scratch=Path("/scratch"),
 )
 
 

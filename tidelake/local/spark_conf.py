@@ -63,11 +63,12 @@ logger.metrics.level = error
 class SparkSite:
     """What a local Spark is told of its surroundings.
 
-    `jars` go in front of Spark's own; `scratch` takes uploads in progress.
+    `python` runs the jobs; `jars` go in front of Spark's own; `scratch` takes uploads in progress.
     """
 
     endpoint: str
     region: str
+    python: Path
     jars: tuple[Path, ...]
     scratch: Path
 
@@ -114,6 +115,8 @@ def _local_settings(site: SparkSite) -> dict[str, str]:
         "spark.eventLog.enabled": "false",
         "spark.dynamicAllocation.enabled": "false",
         "spark.shuffle.service.enabled": "false",
+        "spark.pyspark.python": str(site.python),
+        "spark.pyspark.driver.python": str(site.python),
         "spark.driver.extraClassPath": os.pathsep.join(map(str, site.jars)),
         "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
         "spark.hadoop.fs.s3a.endpoint": site.endpoint,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,6 +98,7 @@ class SparkSubmitStarter:
         site = SparkSite(
             endpoint=self._settings.endpoint,
             region=REGION,
+            python=Path(sys.executable),
             jars=toolchain.spark_jars,
             scratch=scratch,
         )
