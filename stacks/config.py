@@ -6,6 +6,7 @@ has the default stated here. Limits are those of AWS's service models and docume
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -134,9 +135,7 @@ class NetworkConfig:
 
     cidr: str = option(
         "10.42.0.0/16",
-        "Addresses of the VPC.",
-        pattern=r"(\d{1,3}\.){3}\d{1,3}/(1[6-9]|2[0-4])",
-        pattern_text="an IPv4 block from /16 to /24, such as 10.42.0.0/16",
+        "Addresses of the VPC, an IPv4 block from /16 to /24.",
     )
     availability_zones: int = option(
         1,
@@ -149,6 +148,14 @@ class NetworkConfig:
         "AWS services that the cluster reaches, besides S3 and DynamoDB.",
         choices=_ENDPOINT_SERVICES,
     )
+
+    def problems(self) -> Iterator[tuple[str, object, str]]:
+        try:
+            fits = 16 <= ipaddress.IPv4Network(self.cidr).prefixlen <= 24
+        except ValueError:
+            fits = False
+        if not fits:
+            yield "cidr", self.cidr, "an IPv4 block from /16 to /24, such as 10.42.0.0/16"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -82,7 +82,12 @@ def _read(event: Mapping[str, Any], lake_bucket: str) -> Batch:
         except MalformedMessageError as error:
             batch.messages += 1
             batch.malformed_ids.append(record["messageId"])
-            _log("message is malformed", message_id=record["messageId"], reason=str(error))
+            _log(
+                "message is malformed",
+                level="WARNING",
+                message_id=record["messageId"],
+                reason=str(error),
+            )
     return batch
 
 
@@ -100,6 +105,6 @@ def _steps() -> SparkSteps:
     )
 
 
-def _log(message: str, **values: object) -> None:
+def _log(message: str, *, level: str = "INFO", **values: object) -> None:
     """One line of JSON, as CloudWatch Logs Insights reads it: counts and ids, no payloads."""
-    sys.stdout.write(json.dumps({"level": "INFO", "message": message, **values}) + "\n")
+    sys.stdout.write(json.dumps({"level": level, "message": message, **values}) + "\n")

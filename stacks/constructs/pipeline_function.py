@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
@@ -34,10 +35,19 @@ class PipelineFunction(Construct):
         logs = service_log_group(
             self, "Logs", retention_days=log_retention_days, removal=log_removal, key=key
         )
+        # A role of its own: the one that CDK would make may write to any log group.
+        role = iam.Role(
+            self,
+            "Role",
+            description=description,
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+        )
+        logs.grant_write(role)
         self.function = lambda_.Function(
             self,
             "Function",
             description=description,
+            role=role,
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=lambda_.Architecture.ARM_64,
             code=function_code(package),

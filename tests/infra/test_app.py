@@ -1,0 +1,75 @@
+"""The app as the CDK CLI starts it: a process of its own, told by its environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.infra.conftest import PROJECT, Synthesis, cdk_context
+
+
+def run_app(outdir: Path, environment: str | None, *, validate: bool) -> tuple[int, str]:
+    """Exit status and standard error of `app.py`."""
+    context = cdk_context()
+    if environment is not None:
+        context["environment"] = environment
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+    environ |= {
+        "CDK_CONTEXT_JSON": json.dumps(context),
+        "CDK_OUTDIR": str(outdir),
+        "CDK_VALIDATION": "true" if validate else "false",
+    }
+    finished = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=PROJECT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return finished.returncode, finished.stderr
+
+
+def test_templates_pass_the_validation_of_cdk(tmp_path: Path) -> None:
+    status, _ = run_app(tmp_path, "prod", validate=True)
+    report = json.loads((tmp_path / "validation-report.json").read_text())
+    findings = [
+        violation for plugin in report["pluginReports"] for violation in plugin["violations"]
+    ]
+    assert (status, findings) == (0, [])
+
+
+def test_dev_is_synthesised_when_no_environment_is_chosen(tmp_path: Path) -> None:
+    status, _ = run_app(tmp_path, None, validate=False)
+    assert status == 0
+    assert (tmp_path / "tidelake-dev-storage.template.json").exists()
+
+
+def test_an_unknown_environment_gets_one_line_and_exit_status_2(tmp_path: Path) -> None:
+    status, error = run_app(tmp_path, "stage", validate=False)
+    # jsii writes lines of `b'!!` above where it finds fault with the version of Node.
+    lines = [line for line in error.splitlines() if not line.startswith("b'!!")]
+    assert (status, lines) == (
+        2,
+        ["environment = 'stage' is not allowed; allowed: one of local, dev, prod"],
+    )
+
+
+def test_templates_have_no_finding_of_cfn_lint(synthesis: Synthesis) -> None:
+    finished = subprocess.run(
+        [
+            Path(sys.executable).with_name("cfn-lint"),
+            # W3005, a dependency stated twice: CDK's own constructs do so, and it is harmless.
+            *("--ignore-checks", "W3005", "--"),
+            *synthesis.files(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (finished.returncode, finished.stdout) == (0, "")

@@ -1,0 +1,149 @@
+"""Configuration: what is taken, what is refused, and what a refusal says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stacks.config import EnvironmentConfig
+from tidelake.contract.errors import ConfigurationError
+
+
+def read(values: dict[str, Any]) -> EnvironmentConfig:
+    return EnvironmentConfig.from_values("dev", {"dev": values})
+
+
+def test_an_empty_environment_has_the_documented_defaults() -> None:
+    config = read({})
+    assert (config.stream.shards, config.stream.retention_hours) == (2, 168)
+    assert (config.lake.database_name, config.lake.raw_table_name) == (
+        "streaming_db",
+        "log_events",
+    )
+    assert config.cluster.release_label == "emr-7.13.0"
+    assert not config.retain_data
+
+
+def test_a_configured_value_replaces_only_its_default() -> None:
+    config = read({"stream": {"shards": 4}})
+    assert (config.stream.shards, config.stream.retention_hours) == (4, 168)
+
+
+def test_a_list_becomes_a_tuple() -> None:
+    config = read({"stream": {"shard_level_metrics": ["IncomingBytes"]}})
+    assert config.stream.shard_level_metrics == ("IncomingBytes",)
+
+
+REFUSALS = [
+    ({"streams": {}}, "environments.dev.streams", {}),
+    ({"stream": {"shardz": 2}}, "environments.dev.stream.shardz", 2),
+    ({"stream": 2}, "environments.dev.stream", 2),
+    ({"stream": {"shards": "2"}}, "environments.dev.stream.shards", "2"),
+    ({"stream": {"shards": True}}, "environments.dev.stream.shards", True),
+    ({"stream": {"shards": 2.0}}, "environments.dev.stream.shards", 2.0),
+    ({"stream": {"shards": None}}, "environments.dev.stream.shards", None),
+    ({"stream": {"shards": 0}}, "environments.dev.stream.shards", 0),
+    ({"stream": {"retention_hours": 23}}, "environments.dev.stream.retention_hours", 23),
+    ({"stream": {"retention_hours": 8761}}, "environments.dev.stream.retention_hours", 8761),
+    (
+        {"stream": {"shard_level_metrics": "IncomingBytes"}},
+        "environments.dev.stream.shard_level_metrics",
+        "IncomingBytes",
+    ),
+    (
+        {"stream": {"shard_level_metrics": ["Incoming"]}},
+        "environments.dev.stream.shard_level_metrics",
+        "Incoming",
+    ),
+    ({"delivery": {"buffer_seconds": 901}}, "environments.dev.delivery.buffer_seconds", 901),
+    ({"delivery": {"buffer_mib": 63}}, "environments.dev.delivery.buffer_mib", 63),
+    ({"delivery": {"buffer_mib": 129}}, "environments.dev.delivery.buffer_mib", 129),
+    ({"lake": {"database_name": "My-Db"}}, "environments.dev.lake.database_name", "My-Db"),
+    ({"lake": {"last_year": 2024}}, "environments.dev.lake.last_year", 2024),
+    (
+        {"lake": {"raw_infrequent_access_days": 29}},
+        "environments.dev.lake.raw_infrequent_access_days",
+        29,
+    ),
+    ({"network": {"cidr": "10.0.0.0/8"}}, "environments.dev.network.cidr", "10.0.0.0/8"),
+    ({"network": {"cidr": "10.0.0.1/16"}}, "environments.dev.network.cidr", "10.0.0.1/16"),
+    (
+        {"cluster": {"release_label": "emr-6.15.0"}},
+        "environments.dev.cluster.release_label",
+        "emr-6.15.0",
+    ),
+    (
+        {"cluster": {"core_instance_type": "m5.large"}},
+        "environments.dev.cluster.core_instance_type",
+        "m5.large",
+    ),
+    (
+        {"cluster": {"core_instances": 3}},
+        "environments.dev.cluster.maximum_instances",
+        2,
+    ),
+    ({"cluster": {"step_concurrency": 257}}, "environments.dev.cluster.step_concurrency", 257),
+    (
+        {"trigger": {"batching_window_seconds": 0}},
+        "environments.dev.trigger.batching_window_seconds",
+        0,
+    ),
+    ({"trigger": {"timeout_seconds": 901}}, "environments.dev.trigger.timeout_seconds", 901),
+    (
+        {"monitoring": {"log_retention_days": 2}},
+        "environments.dev.monitoring.log_retention_days",
+        2,
+    ),
+    (
+        {"monitoring": {"alarm_emails": ["nobody"]}},
+        "environments.dev.monitoring.alarm_emails",
+        "nobody",
+    ),
+    ({"retain_data": 1}, "environments.dev.retain_data", 1),
+    ({"environment": "prod"}, "environments.dev.environment", "prod"),
+]
+
+
+@pytest.mark.parametrize(("values", "key", "refused"), REFUSALS, ids=[r[1] for r in REFUSALS])
+def test_a_wrong_value_is_refused_by_its_full_key(
+    values: dict[str, Any], key: str, refused: object
+) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        read(values)
+    assert (error.value.key, error.value.value) == (key, refused)
+
+
+def test_a_refusal_names_key_value_and_what_is_allowed() -> None:
+    with pytest.raises(ConfigurationError) as error:
+        read({"stream": {"retention_hours": 12}})
+    assert str(error.value) == (
+        "environments.dev.stream.retention_hours = 12 is not allowed; "
+        "allowed: a whole number from 24 to 8760"
+    )
+
+
+def test_an_unknown_option_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(ConfigurationError, match=r"allowed: one of buffer_seconds, buffer_mib$"):
+        read({"delivery": {"buffer": 1}})
+
+
+def test_a_list_with_the_same_entry_twice_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="each once"):
+        read({"monitoring": {"alarm_emails": ["a@example.org", "a@example.org"]}})
+
+
+def test_an_unknown_environment_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(ConfigurationError) as error:
+        EnvironmentConfig.from_values("stage", {"dev": {}, "prod": {}})
+    assert str(error.value) == "environment = 'stage' is not allowed; allowed: one of dev, prod"
+
+
+def test_an_environment_whose_name_makes_no_stack_name_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="a lowercase letter, then"):
+        EnvironmentConfig.from_values("My Env", {"My Env": {}})
+
+
+def test_a_project_without_environments_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="an object of environments"):
+        EnvironmentConfig.from_values("dev", None)

@@ -1,0 +1,164 @@
+"""What holds for the whole of an environment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.infra.conftest import JsonObject, Synthesis
+from tidelake.contract.deployment import Output, StackRole
+
+# Properties that would give a resource a name of ours; the tables of the catalog need one, an SSM
+# parameter is how stacks find each other, and EMR's is a label, which need not be unique.
+_NAMES = {
+    "AWS::CloudWatch::Alarm": "AlarmName",
+    "AWS::CloudWatch::Dashboard": "DashboardName",
+    "AWS::EC2::SecurityGroup": "GroupName",
+    "AWS::Events::Rule": "Name",
+    "AWS::IAM::InstanceProfile": "InstanceProfileName",
+    "AWS::IAM::Role": "RoleName",
+    "AWS::KMS::Alias": "AliasName",
+    "AWS::Kinesis::Stream": "Name",
+    "AWS::KinesisFirehose::DeliveryStream": "DeliveryStreamName",
+    "AWS::Lambda::Function": "FunctionName",
+    "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::S3::Bucket": "BucketName",
+    "AWS::SNS::Topic": "TopicName",
+    "AWS::SQS::Queue": "QueueName",
+}
+
+
+def statements(synthesis: Synthesis) -> Iterator[JsonObject]:
+    """Every statement that grants something to one of our roles."""
+    for policy in synthesis.resources("AWS::IAM::Policy"):
+        yield from policy["Properties"]["PolicyDocument"]["Statement"]
+
+
+def listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_every_output_of_the_contract_is_there(synthesis: Synthesis) -> None:
+    for output in Output:
+        outputs = synthesis.documents[output.stack]["Outputs"]
+        assert output.key in outputs
+        assert "Export" not in outputs[output.key]
+
+
+def test_no_resource_has_a_name_of_ours(synthesis: Synthesis) -> None:
+    named = [
+        (resource_type, resource["Properties"][name])
+        for resource_type, name in _NAMES.items()
+        for resource in synthesis.resources(resource_type)
+        if name in resource.get("Properties", {})
+    ]
+    assert named == []
+
+
+def test_dev_and_prod_stand_side_by_side(dev: Synthesis, prod: Synthesis) -> None:
+    def names(synthesis: Synthesis) -> set[str]:
+        parameters = synthesis.resources("AWS::SSM::Parameter")
+        [database] = synthesis.resources("AWS::Glue::Database")
+        return {
+            database["Properties"]["DatabaseInput"]["Name"],
+            *(parameter["Properties"]["Name"] for parameter in parameters),
+        }
+
+    assert names(dev).isdisjoint(names(prod))
+
+
+def test_no_policy_grants_full_access(synthesis: Synthesis) -> None:
+    assert "FullAccess" not in json.dumps(list(synthesis.documents.values()))
+
+
+def test_no_statement_grants_every_action_of_a_service(synthesis: Synthesis) -> None:
+    granted = [
+        action
+        for statement in statements(synthesis)
+        for action in listed(statement["Action"])
+        if str(action) == "*" or str(action).endswith(":*")
+    ]
+    assert granted == []
+
+
+def test_no_statement_grants_every_resource(synthesis: Synthesis) -> None:
+    assert not [s for s in statements(synthesis) if "*" in listed(s["Resource"])]
+
+
+def test_the_only_managed_policies_are_those_that_aws_keeps_for_emr_and_its_nodes(
+    prod: Synthesis,
+) -> None:
+    policies = {
+        str(policy["Fn::Join"][1][-1]).rsplit("/", 1)[-1]
+        for role in prod.resources("AWS::IAM::Role")
+        for policy in role["Properties"].get("ManagedPolicyArns", [])
+    }
+    assert policies == {
+        "AmazonEMRServicePolicy_v2",
+        "AmazonSSMManagedInstanceCore",
+    }
+
+
+def test_ids_that_a_change_may_replace_cross_stacks_by_parameter(synthesis: Synthesis) -> None:
+    published = {
+        parameter["Properties"]["Name"] for parameter in synthesis.resources("AWS::SSM::Parameter")
+    }
+    read = {
+        parameter["Default"]
+        for parameter in synthesis.documents[StackRole.MONITORING]["Parameters"].values()
+        if "/tidelake/" in parameter["Default"]
+    }
+    prefix = f"/tidelake/{synthesis.environment}"
+    assert published == read
+    assert read == {
+        f"{prefix}/cluster",
+        f"{prefix}/delivery-stream",
+        f"{prefix}/trigger-dead-letters",
+        f"{prefix}/trigger-function",
+        f"{prefix}/trigger-queue",
+    }
+
+
+def test_no_stack_exports_anything(synthesis: Synthesis) -> None:
+    exports = [
+        output
+        for document in synthesis.documents.values()
+        for output in document.get("Outputs", {}).values()
+        if "Export" in output
+    ]
+    assert exports == []
+
+
+def test_no_template_names_an_account_or_a_region(synthesis: Synthesis) -> None:
+    text = json.dumps(list(synthesis.documents.values()))
+    assert "us-east-1" not in text
+    assert "000000000000" not in text
+
+
+@pytest.mark.parametrize("key", ["Project", "Environment", "CostCenter", "Owner"])
+def test_what_costs_money_carries_the_tags(synthesis: Synthesis, key: str) -> None:
+    for resource_type in (
+        "AWS::EMR::Cluster",
+        "AWS::Kinesis::Stream",
+        "AWS::KinesisFirehose::DeliveryStream",
+        "AWS::Lambda::Function",
+        "AWS::S3::Bucket",
+        "AWS::EC2::VPCEndpoint",
+    ):
+        for resource in synthesis.resources(resource_type):
+            tags = {tag["Key"] for tag in resource.get("Properties", {}).get("Tags", [])}
+            is_provider_of_cdk = str(resource.get("Properties", {}).get("Handler")) == (
+                "index.handler"
+            )
+            assert key in tags or is_provider_of_cdk, resource_type
+
+
+def test_every_log_group_is_encrypted_and_expires(synthesis: Synthesis) -> None:
+    groups = synthesis.resources("AWS::Logs::LogGroup")
+    assert len(groups) == 2
+    expected_days = {"local": 1, "dev": 7, "prod": 365}[synthesis.environment]
+    for group in groups:
+        assert group["Properties"]["RetentionInDays"] == expected_days
+        assert "KmsKeyId" in group["Properties"]

@@ -1,0 +1,135 @@
+"""The way in: data stream and delivery."""
+
+from __future__ import annotations
+
+from aws_cdk.assertions import Match
+
+from tests.infra.conftest import JsonObject, Synthesis
+from tidelake.contract.deployment import StackRole
+
+
+def destination(synthesis: Synthesis) -> JsonObject:
+    [stream] = synthesis.resources("AWS::KinesisFirehose::DeliveryStream")
+    properties: JsonObject = stream["Properties"]["ExtendedS3DestinationConfiguration"]
+    return properties
+
+
+def test_data_stream_has_two_shards_and_keeps_a_week(synthesis: Synthesis) -> None:
+    synthesis.template(StackRole.INGESTION).has_resource_properties(
+        "AWS::Kinesis::Stream",
+        {
+            "ShardCount": 2,
+            "RetentionPeriodHours": 168,
+            "StreamModeDetails": {"StreamMode": "PROVISIONED"},
+        },
+    )
+
+
+def test_data_stream_is_encrypted_with_the_lake_key(synthesis: Synthesis) -> None:
+    [stream] = synthesis.resources("AWS::Kinesis::Stream")
+    encryption = stream["Properties"]["StreamEncryption"]
+    assert encryption["EncryptionType"] == "KMS"
+    assert encryption["KeyId"]["Fn::GetStackOutput"]["StackName"] == (
+        f"tidelake-{synthesis.environment}-storage"
+    )
+
+
+def test_data_stream_publishes_the_configured_metrics_of_each_shard(dev: Synthesis) -> None:
+    [stream] = dev.resources("AWS::Kinesis::Stream")
+    assert stream["Properties"]["DesiredShardLevelMetrics"] == [
+        "IncomingBytes",
+        "IncomingRecords",
+        "WriteProvisionedThroughputExceeded",
+        "ReadProvisionedThroughputExceeded",
+        "IteratorAgeMilliseconds",
+    ]
+
+
+def test_delivery_reads_the_data_stream(synthesis: Synthesis) -> None:
+    synthesis.template(StackRole.INGESTION).has_resource_properties(
+        "AWS::KinesisFirehose::DeliveryStream",
+        {
+            "DeliveryStreamType": "KinesisStreamAsSource",
+            "KinesisStreamSourceConfiguration": Match.any_value(),
+        },
+    )
+
+
+def test_delivery_converts_json_to_parquet_by_the_raw_table(synthesis: Synthesis) -> None:
+    conversion = destination(synthesis)["DataFormatConversionConfiguration"]
+    assert conversion["Enabled"] is True
+    assert conversion["InputFormatConfiguration"] == {"Deserializer": {"OpenXJsonSerDe": {}}}
+    assert conversion["OutputFormatConfiguration"] == {"Serializer": {"ParquetSerDe": {}}}
+    schema = conversion["SchemaConfiguration"]
+    database = "streaming_db_prod" if synthesis.environment == "prod" else "streaming_db"
+    assert (schema["DatabaseName"], schema["VersionId"]) == (database, "LATEST")
+
+
+def test_delivery_leaves_compression_to_parquet(synthesis: Synthesis) -> None:
+    # Firehose refuses any other compression next to a conversion.
+    assert destination(synthesis).get("CompressionFormat", "UNCOMPRESSED") == "UNCOMPRESSED"
+
+
+def test_delivery_writes_by_hour_and_sets_errors_apart_by_kind(synthesis: Synthesis) -> None:
+    assert destination(synthesis)["Prefix"] == (
+        "streaming-data/year=!{timestamp:yyyy}/month=!{timestamp:MM}"
+        "/day=!{timestamp:dd}/hour=!{timestamp:HH}/"
+    )
+    assert destination(synthesis)["ErrorOutputPrefix"] == (
+        "streaming-errors/!{firehose:error-output-type}/"
+    )
+
+
+def test_delivery_buffers_as_configured(syntheses: dict[str, Synthesis]) -> None:
+    assert {
+        environment: destination(synthesis)["BufferingHints"]
+        for environment, synthesis in syntheses.items()
+    } == {
+        "local": {"IntervalInSeconds": 5, "SizeInMBs": 64},
+        "dev": {"IntervalInSeconds": 60, "SizeInMBs": 128},
+        "prod": {"IntervalInSeconds": 300, "SizeInMBs": 128},
+    }
+
+
+def test_delivery_logs_to_a_group_of_its_own(synthesis: Synthesis) -> None:
+    logging = destination(synthesis)["CloudWatchLoggingOptions"]
+    assert logging["Enabled"] is True
+    assert logging["LogGroupName"]["Ref"] in synthesis.documents[StackRole.INGESTION]["Resources"]
+
+
+def test_delivery_role_serves_this_account_alone(synthesis: Synthesis) -> None:
+    synthesis.template(StackRole.INGESTION).has_resource_properties(
+        "AWS::IAM::Role",
+        {
+            "AssumeRolePolicyDocument": {
+                "Statement": [
+                    {
+                        "Action": "sts:AssumeRole",
+                        "Condition": {
+                            "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+                        },
+                        "Effect": "Allow",
+                        "Principal": {"Service": "firehose.amazonaws.com"},
+                    }
+                ]
+            }
+        },
+    )
+
+
+def test_delivery_writes_to_two_zones_and_reads_none(synthesis: Synthesis) -> None:
+    statements = [
+        statement
+        for resource in synthesis.documents[StackRole.INGESTION]["Resources"].values()
+        if resource["Type"] == "AWS::IAM::Policy"
+        for statement in resource["Properties"]["PolicyDocument"]["Statement"]
+    ]
+    [put] = [statement for statement in statements if "s3:PutObject" in statement["Action"]]
+    assert [resource["Fn::Join"][1][-1] for resource in put["Resource"]] == [
+        "/streaming-data/*",
+        "/streaming-errors/*",
+    ]
+    actions = {action for statement in statements for action in statement["Action"]}
+    assert not {action for action in actions if action.startswith(("s3:Get", "s3:Delete"))} - {
+        "s3:GetBucketLocation"
+    }

@@ -1,0 +1,290 @@
+"""The way on: network, cluster and trigger."""
+
+from __future__ import annotations
+
+import pytest
+from aws_cdk.assertions import Match
+
+from tests.infra.conftest import JsonObject, Synthesis, cdk_context, synthesize
+from tidelake.contract.deployment import StackRole
+
+
+def only(synthesis: Synthesis, resource_type: str) -> JsonObject:
+    [resource] = synthesis.resources(resource_type)
+    properties: JsonObject = resource["Properties"]
+    return properties
+
+
+def statements_of(synthesis: Synthesis, policy_id: str) -> list[JsonObject]:
+    """The statements of the policy whose logical id starts so."""
+    [found] = [
+        resource["Properties"]["PolicyDocument"]["Statement"]
+        for name, resource in synthesis.documents[StackRole.PROCESSING]["Resources"].items()
+        if resource["Type"] == "AWS::IAM::Policy" and name.startswith(policy_id)
+    ]
+    statements: list[JsonObject] = found
+    return statements
+
+
+def test_cluster_runs_spark_hadoop_and_hive_of_one_release(synthesis: Synthesis) -> None:
+    cluster = only(synthesis, "AWS::EMR::Cluster")
+    assert cluster["ReleaseLabel"] == "emr-7.13.0"
+    assert [entry["Name"] for entry in cluster["Applications"]] == ["Hadoop", "Hive", "Spark"]
+
+
+def test_cluster_outlives_its_steps(synthesis: Synthesis) -> None:
+    cluster = only(synthesis, "AWS::EMR::Cluster")
+    assert cluster["Instances"]["KeepJobFlowAliveWhenNoSteps"] is True
+    assert "AutoTerminationPolicy" not in cluster
+
+
+def test_core_nodes_are_on_demand(synthesis: Synthesis) -> None:
+    instances = only(synthesis, "AWS::EMR::Cluster")["Instances"]
+    assert instances["CoreInstanceGroup"]["Market"] == "ON_DEMAND"
+    assert instances["MasterInstanceGroup"]["Market"] == "ON_DEMAND"
+
+
+def test_spark_knows_the_iceberg_catalog_of_the_lake(synthesis: Synthesis) -> None:
+    classifications = {
+        entry["Classification"]: entry["ConfigurationProperties"]
+        for entry in only(synthesis, "AWS::EMR::Cluster")["Configurations"]
+    }
+    assert classifications["iceberg-defaults"] == {"iceberg.enabled": "true"}
+    defaults = classifications["spark-defaults"]
+    assert defaults["spark.sql.catalog.lake"] == "org.apache.iceberg.spark.SparkCatalog"
+    assert defaults["spark.sql.catalog.lake.catalog-impl"] == (
+        "org.apache.iceberg.aws.glue.GlueCatalog"
+    )
+    assert defaults["spark.sql.catalog.lake.warehouse"]["Fn::Join"][1][-1] == "/processed-data"
+    assert defaults["spark.pyspark.python"] == "/usr/bin/python3.11"
+
+
+def test_cluster_keeps_its_logs_in_the_lake(synthesis: Synthesis) -> None:
+    assert only(synthesis, "AWS::EMR::Cluster")["LogUri"]["Fn::Join"][1][-1] == "/emr-logs/"
+
+
+def test_steps_run_one_at_a_time_by_default(synthesis: Synthesis) -> None:
+    assert only(synthesis, "AWS::EMR::Cluster")["StepConcurrencyLevel"] == 1
+
+
+def test_cluster_scales_where_the_most_exceeds_the_fewest(
+    syntheses: dict[str, Synthesis],
+) -> None:
+    limits = {
+        environment: only(synthesis, "AWS::EMR::Cluster").get("ManagedScalingPolicy")
+        for environment, synthesis in syntheses.items()
+    }
+    assert limits == {
+        "local": None,
+        "dev": {
+            "ComputeLimits": {
+                "UnitType": "Instances",
+                "MinimumCapacityUnits": 1,
+                "MaximumCapacityUnits": 2,
+            }
+        },
+        "prod": {
+            "ComputeLimits": {
+                "UnitType": "Instances",
+                "MinimumCapacityUnits": 2,
+                "MaximumCapacityUnits": 10,
+            }
+        },
+    }
+
+
+def test_cluster_refuses_termination_in_prod(prod: Synthesis, dev: Synthesis) -> None:
+    assert only(prod, "AWS::EMR::Cluster")["Instances"]["TerminationProtected"] is True
+    assert only(dev, "AWS::EMR::Cluster")["Instances"]["TerminationProtected"] is False
+
+
+def test_emr_finds_its_tag_on_all_that_it_touches(synthesis: Synthesis) -> None:
+    tag = {"Key": "for-use-with-amazon-emr-managed-policies", "Value": "true"}
+    for resource_type in (
+        "AWS::EMR::Cluster",
+        "AWS::EC2::VPC",
+        "AWS::EC2::Subnet",
+        "AWS::EC2::SecurityGroup",
+    ):
+        for resource in synthesis.resources(resource_type):
+            assert tag in resource["Properties"]["Tags"], resource_type
+
+
+def test_network_has_no_way_to_the_internet(synthesis: Synthesis) -> None:
+    for resource_type in (
+        "AWS::EC2::InternetGateway",
+        "AWS::EC2::NatGateway",
+        "AWS::EC2::Route",
+        "AWS::EC2::EIP",
+    ):
+        assert synthesis.resources(resource_type) == []
+
+
+def test_cluster_reaches_s3_and_dynamodb_by_gateway(synthesis: Synthesis) -> None:
+    gateways = [
+        endpoint["Properties"]["ServiceName"]["Fn::Join"][1][-1]
+        for endpoint in synthesis.resources("AWS::EC2::VPCEndpoint")
+        if endpoint["Properties"]["VpcEndpointType"] == "Gateway"
+    ]
+    assert gateways == [".s3", ".dynamodb"]
+
+
+def test_cluster_reaches_other_services_by_interface_outside_local(
+    syntheses: dict[str, Synthesis],
+) -> None:
+    services = {
+        environment: [
+            endpoint["Properties"]["ServiceName"]["Fn::Join"][1][-1]
+            for endpoint in synthesis.resources("AWS::EC2::VPCEndpoint")
+            if endpoint["Properties"]["VpcEndpointType"] == "Interface"
+        ]
+        for environment, synthesis in syntheses.items()
+    }
+    expected = [
+        *(".elasticmapreduce", ".glue", ".kms", ".logs"),
+        *(".monitoring", ".ssm", ".ssmmessages", ".sts"),
+    ]
+    assert services == {"local": [], "dev": expected, "prod": expected}
+
+
+def test_no_security_group_names_another_in_itself(synthesis: Synthesis) -> None:
+    # Rules between groups stand apart, or the groups could not be deleted.
+    for group in synthesis.resources("AWS::EC2::SecurityGroup"):
+        assert "SecurityGroupIngress" not in group["Properties"]
+        egress = group["Properties"].get("SecurityGroupEgress", [])
+        assert not [rule for rule in egress if "DestinationSecurityGroupId" in rule]
+
+
+def test_nodes_may_touch_each_zone_only_as_they_need(synthesis: Synthesis) -> None:
+    zones: dict[str, set[str]] = {}
+    for statement in statements_of(synthesis, "SparkNodeRole"):
+        resources = statement["Resource"]
+        for resource in resources if isinstance(resources, list) else [resources]:
+            last = resource.get("Fn::Join", ["", [""]])[1][-1]
+            if isinstance(last, str) and last.endswith("/*") and "elasticmap" not in last:
+                zones.setdefault(last, set()).update(statement["Action"])
+    written = {zone for zone, actions in zones.items() if "s3:PutObject" in actions}
+    read = {zone for zone, actions in zones.items() if "s3:GetObject*" in actions}
+    deleted = {zone for zone, actions in zones.items() if "s3:DeleteObject*" in actions}
+    assert written == {"/processed-data/*", "/emr-logs/*"}
+    assert read == {"/streaming-data/*", "/manifests/*", "/processed-data/*"}
+    assert deleted == {"/processed-data/*"}
+
+
+def test_emr_may_pass_the_node_role_to_ec2_alone(synthesis: Synthesis) -> None:
+    [statement] = statements_of(synthesis, "SparkServiceRole")
+    assert statement["Action"] == "iam:PassRole"
+    assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}
+    assert "Fn::GetAtt" in statement["Resource"]
+
+
+def test_only_new_objects_of_the_raw_zone_reach_the_queue(synthesis: Synthesis) -> None:
+    synthesis.template(StackRole.PROCESSING).has_resource_properties(
+        "AWS::Events::Rule",
+        {
+            "EventPattern": {
+                "source": ["aws.s3"],
+                "detail-type": ["Object Created"],
+                "detail": {
+                    "bucket": {"name": [Match.any_value()]},
+                    "object": {"key": [{"prefix": "streaming-data/"}]},
+                },
+            },
+            "Targets": [Match.object_like({"DeadLetterConfig": Match.any_value()})],
+        },
+    )
+
+
+def test_queues_are_encrypted(synthesis: Synthesis) -> None:
+    queues = synthesis.resources("AWS::SQS::Queue")
+    assert [queue["Properties"]["SqsManagedSseEnabled"] for queue in queues] == [True, True]
+
+
+def test_an_event_becomes_a_dead_letter_after_five_receives(synthesis: Synthesis) -> None:
+    synthesis.template(StackRole.PROCESSING).has_resource_properties(
+        "AWS::SQS::Queue", {"RedrivePolicy": {"maxReceiveCount": 5}}
+    )
+
+
+def test_an_event_stays_hidden_for_six_time_limits_and_a_window(dev: Synthesis) -> None:
+    dev.template(StackRole.PROCESSING).has_resource_properties(
+        "AWS::SQS::Queue", {"VisibilityTimeout": 420}
+    )
+
+
+def test_trigger_is_handed_batches_and_reports_single_failures(dev: Synthesis) -> None:
+    mapping = only(dev, "AWS::Lambda::EventSourceMapping")
+    assert (mapping["BatchSize"], mapping["MaximumBatchingWindowInSeconds"]) == (100, 60)
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_trigger_runs_its_handler_on_python_3_13(synthesis: Synthesis) -> None:
+    synthesis.template(StackRole.PROCESSING).has_resource_properties(
+        "AWS::Lambda::Function",
+        {
+            "Runtime": "python3.13",
+            "Handler": "lambda_src.step_trigger.handler.handler",
+            "LoggingConfig": {"LogGroup": {"Ref": Match.any_value()}},
+        },
+    )
+
+
+def test_trigger_is_told_all_that_it_reads(dev: Synthesis) -> None:
+    [function] = [
+        resource["Properties"]
+        for resource in dev.resources("AWS::Lambda::Function")
+        if resource["Properties"]["Runtime"] == "python3.13"
+    ]
+    assert sorted(function["Environment"]["Variables"]) == [
+        "TIDELAKE_CLUSTER_ID",
+        "TIDELAKE_DATABASE",
+        "TIDELAKE_JOB_URI",
+        "TIDELAKE_LAKE_BUCKET",
+        "TIDELAKE_PY_FILES_URI",
+    ]
+    assert function["Environment"]["Variables"]["TIDELAKE_DATABASE"] == "streaming_db"
+
+
+def test_trigger_may_add_steps_to_this_cluster_alone(synthesis: Synthesis) -> None:
+    [statement] = [
+        statement
+        for statement in statements_of(synthesis, "TriggerSubmitRole")
+        if "elasticmapreduce:AddJobFlowSteps" in statement["Action"]
+    ]
+    assert statement["Action"] == [
+        "elasticmapreduce:AddJobFlowSteps",
+        "elasticmapreduce:ListSteps",
+    ]
+    assert statement["Resource"]["Fn::Join"][1][-2] == ":cluster/"
+    assert "Ref" in statement["Resource"]["Fn::Join"][1][-1]
+
+
+def test_trigger_may_write_manifests_and_read_no_object(synthesis: Synthesis) -> None:
+    s3 = [
+        statement
+        for statement in statements_of(synthesis, "TriggerSubmitRole")
+        if any(action.startswith("s3:") for action in statement["Action"])
+    ]
+    assert [statement["Resource"]["Fn::Join"][1][-1] for statement in s3] == ["/manifests/*"]
+    assert not [action for action in s3[0]["Action"] if action.startswith("s3:Get")]
+
+
+def test_cluster_options_reach_the_cluster(tmp_path_factory: pytest.TempPathFactory) -> None:
+    context = cdk_context()
+    context["environments"]["dev"]["cluster"] = {
+        "primary_instance_type": "m6g.2xlarge",
+        "core_instance_type": "r6g.xlarge",
+        "core_instances": 3,
+        "maximum_instances": 3,
+        "volume_gib": 100,
+        "step_concurrency": 4,
+    }
+    cluster = only(
+        synthesize("dev", tmp_path_factory.mktemp("options"), context), "AWS::EMR::Cluster"
+    )
+    assert cluster["StepConcurrencyLevel"] == 4
+    assert cluster["Instances"]["MasterInstanceGroup"]["InstanceType"] == "m6g.2xlarge"
+    core = cluster["Instances"]["CoreInstanceGroup"]
+    assert (core["InstanceType"], core["InstanceCount"]) == ("r6g.xlarge", 3)
+    [volume] = core["EbsConfiguration"]["EbsBlockDeviceConfigs"]
+    assert volume["VolumeSpecification"] == {"SizeInGB": 100, "VolumeType": "gp3"}

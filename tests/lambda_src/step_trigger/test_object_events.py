@@ -1,0 +1,105 @@
+"""Object events, as EventBridge and S3 send them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lambda_src.step_trigger.object_events import MalformedMessageError, created_objects
+from tests.lambda_src.conftest import LoadEvent
+from tidelake.contract.manifest import RawObject
+
+
+def test_an_event_bridge_event_keeps_its_key_as_it_is(load_event: LoadEvent) -> None:
+    assert created_objects(json.dumps(load_event("event_bridge_object_created"))) == [
+        RawObject(
+            bucket="lake",
+            key="streaming-data/year=2026/month=11/day=12/hour=00/part+1%2F.parquet",
+            version_id="IYV3p45BT0ac8hjHg1houSdS1a.Mro8e",
+            size=1024,
+        )
+    ]
+
+
+def test_the_key_of_an_s3_notification_is_decoded(load_event: LoadEvent) -> None:
+    assert created_objects(json.dumps(load_event("s3_notification"))) == [
+        RawObject(
+            bucket="lake",
+            key="streaming-data/year=2026/month=11/my file+1.parquet",
+            version_id="096fKKXTRTtl3on89fVO.nfljtsv6qko",
+            size=2048,
+        )
+    ]
+
+
+def test_the_key_of_an_s3_notification_is_decoded_once(load_event: LoadEvent) -> None:
+    event = load_event("s3_notification")
+    event["Records"][0]["s3"]["object"]["key"] = "streaming-data/100%2525.parquet"
+    assert [o.key for o in created_objects(json.dumps(event))] == ["streaming-data/100%25.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "version"),
+    [
+        ("event_bridge_object_created", ("detail", "object"), "version-id"),
+        ("s3_notification", ("Records", 0, "s3", "object"), "versionId"),
+    ],
+)
+def test_an_object_of_a_bucket_without_versions_has_none(
+    load_event: LoadEvent, name: str, path: tuple[str | int, ...], version: str
+) -> None:
+    event = load_event(name)
+    part = event
+    for step in path:
+        part = part[step]  # type: ignore[index]  # a list is on the way, and an int to index it
+    del part[version]
+    assert [o.version_id for o in created_objects(json.dumps(event))] == [""]
+
+
+def test_the_test_event_of_s3_holds_no_object(load_event: LoadEvent) -> None:
+    assert created_objects(json.dumps(load_event("s3_test_event"))) == []
+
+
+def test_a_deletion_holds_no_object(load_event: LoadEvent) -> None:
+    bridged = load_event("event_bridge_object_created") | {"detail-type": "Object Deleted"}
+    notified = load_event("s3_notification")
+    notified["Records"][0]["eventName"] = "ObjectRemoved:Delete"
+    assert created_objects(json.dumps(bridged)) == []
+    assert created_objects(json.dumps(notified)) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("", "message is no JSON"),
+        ("{", "message is no JSON"),
+        ("[" * 100_000, "message is no JSON"),
+        ("[]", "message is no JSON object"),
+        ("{}", "source is missing or of the wrong type"),
+        ('{"source": "aws.ec2"}', "source is not aws.s3"),
+        ('{"source": "aws.s3"}', "detail-type is missing or of the wrong type"),
+        (
+            '{"source": "aws.s3", "detail-type": "Object Created"}',
+            "detail is missing or of the wrong type",
+        ),
+        (
+            '{"source": "aws.s3", "detail-type": "Object Created", "detail": {"object": {}}}',
+            "bucket is missing or of the wrong type",
+        ),
+        ('{"Records": {}}', "Records is missing or of the wrong type"),
+        ('{"Records": ["x"]}', "record is no JSON object"),
+        ('{"Records": [{"eventSource": "aws:sns"}]}', "eventSource is not aws:s3"),
+    ],
+)
+def test_what_is_no_object_event_is_refused_with_its_reason(body: str, reason: str) -> None:
+    with pytest.raises(MalformedMessageError) as error:
+        created_objects(body)
+    assert str(error.value) == reason
+
+
+def test_a_size_that_is_no_number_is_refused(load_event: LoadEvent) -> None:
+    event = load_event("event_bridge_object_created")
+    event["detail"]["object"]["size"] = "1024"
+    with pytest.raises(MalformedMessageError, match="size is missing or of the wrong type"):
+        created_objects(json.dumps(event))
