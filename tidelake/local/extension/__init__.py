@@ -6,7 +6,7 @@ from importlib import import_module
 
 from tidelake.local.settings import LocalSettings
 
-MODULES: tuple[str, ...] = ("emr", "cloudformation")
+MODULES = ("firehose", "kinesis", "s3", "sqs", "emr", "cloudformation")
 """The modules of this package that `install` loads, in order."""
 
 INERT_TYPES = frozenset(

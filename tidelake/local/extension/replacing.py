@@ -20,18 +20,17 @@ def replace_function(owner: Any, name: str, replacement: Callable[..., Any]) -> 
     return original  # type: ignore[return-value]  # _require_alike lets only functions pass
 
 
-def replace_handler(
-    owner: Any, table: str, key: str, replacement: Callable[..., Any]
+def replace_entry(
+    table: MutableMapping[str, Any], key: str, replacement: Callable[..., Any], where: str
 ) -> Callable[..., Any]:
-    """Put `replacement` under `key` of the dispatch table `owner.table`; returns what was there.
+    """Put `replacement` under `key` of a dispatch table; returns what was there.
 
-    Raises LocalAwsError where the table or the entry is missing or takes other parameters.
+    Raises LocalAwsError where the entry is missing or takes other parameters; `where` names the
+    table in its message.
     """
-    handlers: MutableMapping[str, Callable[..., Any]] = getattr(owner, table, {})
-    where = f"{owner.__name__}.{table}[{key!r}]"
-    original = handlers.get(key)
-    _require_alike(original, replacement, where)
-    handlers[key] = replacement
+    original = table.get(key)
+    _require_alike(original, replacement, f"{where}[{key!r}]")
+    table[key] = replacement
     return original  # type: ignore[return-value]  # _require_alike lets only functions pass
 
 
