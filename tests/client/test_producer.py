@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.client.fake_stream import MIB, FakeStream
@@ -90,6 +90,7 @@ def test_a_call_stays_within_10_mib_keys_included(dead_letters: DeadLetterFile) 
     assert [len(call) for call in stream.calls] == [10, 10, 5]
 
 
+@settings(deadline=None)
 @given(
     sizes=st.lists(st.integers(0, 1_100_000), min_size=1, max_size=40),
     keys=st.lists(st.text(max_size=300), min_size=1, max_size=40),
@@ -174,6 +175,7 @@ def test_a_tenth_of_the_records_failing_loses_nothing_and_resends_little(
     assert producer.close() == DeliveryReport(delivered=3_000, dead_lettered=0)
     assert Counter(ids(stream)) == Counter(f"id-{number}" for number in range(3_000))
     assert stream.attempts <= 3_000 * 1.15
+    assert len(stream.calls) <= 12
 
 
 def test_statistics_by_source_add_up(dead_letters: DeadLetterFile) -> None:
@@ -242,7 +244,7 @@ def test_a_dead_endpoint_costs_the_deadline_once(dead_letters: DeadLetterFile) -
     for number in range(5_000):
         producer.put(event(number))
     assert producer.close() == DeliveryReport(delivered=0, dead_lettered=5_000)
-    assert stream.clock() - started <= 31
+    assert stream.clock() - started <= 30
 
 
 def test_an_endpoint_that_comes_back_is_waited_for_again(dead_letters: DeadLetterFile) -> None:

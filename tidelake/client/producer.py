@@ -6,14 +6,14 @@ import json
 import random
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import NamedTuple
 
 from tidelake.client.dead_letters import DeadLetterFile
 from tidelake.client.partition_keys import partition_key
-from tidelake.client.transport import PutTransport, Record
+from tidelake.client.transport import Outcome, PutTransport, Record
 from tidelake.contract.errors import DeliveryError, TransportError
 from tidelake.contract.events import Event
 
@@ -35,9 +35,11 @@ _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",",
 class RetryPolicy:
     """How long and how often failed records are sent again.
 
-    Before attempt n the producer waits a random time up to
-    `min(longest_wait_seconds, first_wait_seconds * 2**n)` ("full jitter", AWS Architecture Blog,
-    "Exponential Backoff And Jitter"). After `deadline_seconds` a batch is given up.
+    After its n-th failure a record waits a random time up to
+    `min(longest_wait_seconds, first_wait_seconds * 2**(n - 1))` ("full jitter", AWS Architecture
+    Blog, "Exponential Backoff And Jitter"), times the share of its call that failed: a stream
+    that takes most records is hardly throttled. `deadline_seconds` after its first attempt a
+    record is given up.
     """
 
     deadline_seconds: float = 60.0
@@ -68,10 +70,15 @@ class DeliveryReport:
 
 
 class _Pending(NamedTuple):
+    """A record that waits in the batch; `attempts` of it have failed, the first at `since`."""
+
     record: Record
+    size: int
     source: str
     line: int | None
     raw: bytes | None
+    attempts: int = 0
+    since: float = 0.0
 
 
 class Producer:
@@ -101,6 +108,8 @@ class Producer:
         self._jitter = random.Random() if jitter is None else jitter  # noqa: S311 - no secret
         self._batch: list[_Pending] = []
         self._batch_bytes = 0
+        self._call_records = MAX_BATCH_RECORDS
+        self._not_before = 0.0
         self._unreachable = False
         self.statistics: defaultdict[str, SourceStatistics] = defaultdict(SourceStatistics)
         """Counts by source."""
@@ -125,46 +134,25 @@ class Producer:
             return
         record = Record(data, partition_key(event, data))
         size = _size(record)
-        if self._batch_bytes + size > MAX_BATCH_BYTES:
-            self.flush()
+        while self._batch_bytes + size > MAX_BATCH_BYTES:
+            self._send()
         self.statistics[source].accepted += 1
-        self._batch.append(_Pending(record, source, line, raw))
+        self._batch.append(_Pending(record, size, source, line, raw))
         self._batch_bytes += size
-        if len(self._batch) == MAX_BATCH_RECORDS:
-            self.flush()
+        while len(self._batch) >= MAX_BATCH_RECORDS:
+            self._send()
 
     def flush(self) -> None:
         """Send what waits, again and again what failed, until delivered or given up.
 
-        What is not stored by the deadline becomes a dead letter. Once a batch was given up with
-        nothing stored, the next ones get a single attempt until one succeeds. A call that the
+        A record that is not stored by its deadline becomes a dead letter; once that happened with
+        nothing stored at all, records get a single attempt until one succeeds. A call that the
         stream refuses is cut in halves, so that one unfit record takes no other down.
         Raises DeliveryError, after writing the batch to the dead letters, if trying again cannot
         help (no such stream, no permission).
         """
-        if not self._batch:
-            return
-        give_up_at = self._clock() + (0 if self._unreachable else self._retry.deadline_seconds)
-        self._unreachable = True  # until it stores a record
-        self._batch_bytes = 0
-        size = len(self._batch)
-        attempt = 0
         while self._batch:
-            try:
-                failed, error_code = self._send(size)
-            except TransportError as error:
-                size = self._halve(size, error)
-                continue
-            if not failed:
-                continue
-            wait = self._wait_seconds(attempt)
-            if self._clock() + wait > give_up_at:
-                self._give_up(len(self._batch), error_code)
-                break
-            for pending in failed:
-                self.statistics[pending.source].retried += 1
-            self._sleep(wait)
-            attempt += 1
+            self._send()
 
     def close(self) -> DeliveryReport:
         """Flush, and say how many events were delivered and how many set aside."""
@@ -190,57 +178,96 @@ class Producer:
     ) -> None:
         self.close()
 
-    def _send(self, size: int) -> tuple[list[_Pending], str]:
-        """Send the batch's first `size` records; what failed stays in front, with its error."""
-        chunk, rest = self._batch[:size], self._batch[size:]
+    def _send(self) -> None:
+        """Make one call; what it does not store and may be tried again stays, in front."""
+        self._sleep_until(self._not_before)
+        chunk = self._batch[: self._call_records]
+        for pending in chunk:
+            if pending.attempts:
+                self.statistics[pending.source].retried += 1
+        started = self._clock()
         try:
             outcomes = self._transport.put_records(
                 self._stream, [pending.record for pending in chunk]
             )
         except TransportError as error:
-            if error.retryable:
-                return chunk, error.code
-            raise
+            if not error.retryable:
+                self._halve(error)
+                return
+            outcomes = [Outcome(error.code, "", "")] * len(chunk)
+        self._call_records = min(MAX_BATCH_RECORDS, 2 * self._call_records)
+        failed = self._count_stored(chunk, outcomes)
+        stored = len(chunk) - len(failed)
+        if stored:
+            self._unreachable = False
+        kept = self._give_up_late(failed, started, share=len(failed) / len(chunk))
+        if not stored and len(kept) < len(failed):
+            self._unreachable = True
+        self._keep(kept + self._batch[len(chunk) :])
+
+    def _count_stored(
+        self, chunk: list[_Pending], outcomes: Sequence[Outcome]
+    ) -> list[tuple[_Pending, str]]:
+        """Count what was stored; return what was not, each with its error code."""
         failed = []
-        error_code = ""
         for pending, outcome in zip(chunk, outcomes, strict=True):
             if outcome.error_code is None:
                 counts = self.statistics[pending.source]
                 counts.delivered += 1
                 counts.bytes += len(pending.record.data)
             else:
-                error_code = outcome.error_code
-                failed.append(pending)
-        self._batch = failed + rest
-        if len(failed) < len(chunk):
-            self._unreachable = False
-        return failed, error_code
+                failed.append((pending, outcome.error_code))
+        return failed
 
-    def _halve(self, size: int, error: TransportError) -> int:
-        """How many records to send next, now that a call of `size` records was not taken."""
+    def _give_up_late(
+        self, failed: list[tuple[_Pending, str]], started: float, share: float
+    ) -> list[_Pending]:
+        """Set aside what the next attempt would bring past its deadline; return the others."""
+        failures = 1 + max((pending.attempts for pending, _ in failed), default=0)
+        due = self._clock() + self._wait_seconds(failures) * share
+        patience = 0 if self._unreachable else self._retry.deadline_seconds
+        kept = []
+        for pending, error_code in failed:
+            since = pending.since if pending.attempts else started
+            if due - since > patience:
+                self._set_aside_undelivered(pending, error_code)
+            else:
+                kept.append(pending._replace(attempts=pending.attempts + 1, since=since))
+        if kept:
+            self._not_before = due
+        return kept
+
+    def _halve(self, error: TransportError) -> None:
+        """Send less at once after a refused call; a record refused alone is set aside."""
         if error.code not in _REFUSALS:
             count = len(self._batch)
-            self._give_up(count, error.code)
+            for pending in self._batch:
+                self._set_aside_undelivered(pending, error.code)
+            self._keep([])
             raise DeliveryError(f"{error}; {count} events went to the dead letters") from error
-        if size > 1:
-            return size // 2
-        self._give_up(1, error.code)
-        return len(self._batch)
+        refused = min(self._call_records, len(self._batch))
+        if refused == 1:
+            self._set_aside_undelivered(self._batch[0], error.code)
+            self._keep(self._batch[1:])
+        self._call_records = max(1, refused // 2)
 
-    def _wait_seconds(self, attempt: int) -> float:
-        ceiling = min(
-            self._retry.longest_wait_seconds, self._retry.first_wait_seconds * 2 ** min(attempt, 32)
-        )
-        return self._jitter.uniform(0, ceiling)
+    def _keep(self, batch: list[_Pending]) -> None:
+        self._batch = batch
+        self._batch_bytes = sum(pending.size for pending in batch)
 
-    def _give_up(self, count: int, error_code: str) -> None:
-        """Move the batch's first `count` records to the dead letters."""
+    def _wait_seconds(self, failures: int) -> float:
+        ceiling = self._retry.first_wait_seconds * 2 ** min(failures - 1, 32)
+        return self._jitter.uniform(0, min(self._retry.longest_wait_seconds, ceiling))
+
+    def _sleep_until(self, due: float) -> None:
+        wait = due - self._clock()
+        if wait > 0:
+            self._sleep(wait)
+
+    def _set_aside_undelivered(self, pending: _Pending, error_code: str) -> None:
         reason = f"delivery: must succeed before the producer gives up, last error {error_code}"
-        for _ in range(count):
-            pending = self._batch[0]
-            raw = pending.record.data if pending.raw is None else pending.raw
-            self._set_aside(pending.source, pending.line, reason, raw)
-            del self._batch[0]
+        raw = pending.record.data if pending.raw is None else pending.raw
+        self._set_aside(pending.source, pending.line, reason, raw)
 
     def _refuse(self, source: str, line: int | None, reason: str, raw: bytes) -> None:
         self.statistics[source].accepted += 1
