@@ -118,6 +118,18 @@ def ledger_row(spark: SparkSession, count: BatchCount) -> DataFrame:
     return spark.range(1).select(*values, fn.current_timestamp().alias("committed_at"))
 
 
+def run(spark: SparkSession, manifest_uri: str, database: str) -> int:
+    """Curate the batch of one manifest; returns the exit status, and says why if it is 1."""
+    try:
+        curate(spark, read_manifest(spark, manifest_uri), database)
+    except Exception as error:
+        traceback.print_exc()
+        first_line = str(error).partition("\n")[0]
+        sys.stderr.write(f"curate failed: {manifest_uri}: {first_line}\n")
+        return 1
+    return 0
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the job; returns its exit status."""
     parser = argparse.ArgumentParser(description="Take one batch of raw objects to the tables.")
@@ -126,15 +138,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     spark = SparkSession.builder.appName("curate").getOrCreate()
     try:
-        curate(spark, read_manifest(spark, chosen.manifest), chosen.database)
-    except Exception as error:
-        traceback.print_exc()
-        first_line = str(error).partition("\n")[0]
-        sys.stderr.write(f"curate failed: {chosen.manifest}: {first_line}\n")
-        return 1
+        return run(spark, chosen.manifest, chosen.database)
     finally:
         spark.stop()
-    return 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,35 @@
+"""What a batch reads."""
+
+from __future__ import annotations
+
+import pytest
+from pyspark.sql import SparkSession
+
+from spark_jobs.raw_events import read_manifest, read_raw
+from tests.spark_jobs.conftest import LocalLake
+from tests.spark_jobs.rows import request_row
+from tidelake.contract.errors import InputError
+from tidelake.contract.manifest import Manifest
+
+pytestmark = pytest.mark.slow
+
+
+def test_exactly_the_objects_of_the_manifest_are_read(spark: SparkSession, lake: LocalLake) -> None:
+    first = lake.put_object("a.parquet", [request_row("e1")])
+    lake.put_object("b.parquet", [request_row("not in the manifest")])
+    third = lake.put_object("c.parquet", [request_row("e3")])
+    raw = read_raw(spark, Manifest.of([first, third]))
+    rows = raw.select("event_id", "raw_object", "row_index").orderBy("event_id").collect()
+    assert [tuple(row) for row in rows] == [("e1", first.uri, 0), ("e3", third.uri, 0)]
+
+
+def test_columns_that_an_object_lacks_are_null(spark: SparkSession, lake: LocalLake) -> None:
+    raw = lake.put_object("a.parquet", [{"event_id": "e1"}])
+    (row,) = read_raw(spark, Manifest.of([raw])).select("event_id", "status").collect()
+    assert tuple(row) == ("e1", None)
+
+
+def test_a_manifest_without_objects_is_refused(spark: SparkSession, lake: LocalLake) -> None:
+    uri = lake.put_manifest(Manifest.of([]))
+    with pytest.raises(InputError, match="names no object; allowed: at least one"):
+        read_manifest(spark, uri)
