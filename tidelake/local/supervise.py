@@ -18,7 +18,6 @@ import select
 import signal
 import subprocess
 import sys
-import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
@@ -30,7 +29,7 @@ CANNOT_START = 127
 """Exit status of a command that could not be started; its error output says why."""
 
 _DETACH = b"detach\n"
-_started: weakref.WeakSet[SupervisedProcess] = weakref.WeakSet()
+_started: list[SupervisedProcess] = []
 
 
 class SupervisedProcess:
@@ -38,7 +37,6 @@ class SupervisedProcess:
 
     def __init__(self, supervisor: subprocess.Popen[bytes]) -> None:
         self._supervisor = supervisor
-        _started.add(self)
 
     @property
     def pid(self) -> int:
@@ -107,12 +105,18 @@ def start_supervised(
         start_new_session=True,
         pass_fds=inherited_fds,
     )
-    return SupervisedProcess(supervisor)
+    process = SupervisedProcess(supervisor)
+    _started[:] = [*_running(), process]
+    return process
+
+
+def _running() -> list[SupervisedProcess]:
+    return [process for process in _started if process.poll() is None]
 
 
 def stop_all() -> None:
     """End every command that this process started and that still runs, all at the same time."""
-    running = [process for process in _started if process.poll() is None]
+    running = _running()
     for process in running:
         process.request_stop()
     for process in running:
