@@ -3,7 +3,7 @@
 #   make demo [INPUT=access.log] [OUT=build/demo] [KEEP=1]   the whole pipeline on this machine
 #   make test                                               every test
 #   make lint                                               ruff, types, import rules, templates
-#   make synth|diff|deploy|destroy [ENV=dev]                the stacks, on AWS
+#   make bootstrap|synth|diff|deploy|destroy [ENV=dev]      the stacks, on AWS
 #   make lock                                               write the pins anew
 #   make clean                                              remove what the targets made
 
@@ -21,7 +21,7 @@ TOOLCHAIN := .tidelake/toolchain.json
 PIP       := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PIP_PIN   := pip==26.3
 
-.PHONY: help setup demo test lint synth diff deploy destroy lock clean
+.PHONY: help setup demo test lint bootstrap synth diff deploy destroy lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -62,9 +62,16 @@ lint: setup
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-CDK = PATH="$$($(BIN)/tidelake local setup --print-path):$$PATH" node_modules/.bin/cdk
+# The pinned CDK CLI, run by the Node that the set-up found.
+CDK = PATH="$$($(BIN)/tidelake local setup --print-path):$$PATH" node_modules/.bin/cdk --no-notices
 
-synth diff deploy destroy: $(RUNTIME) $(TOOLCHAIN)
+synth: $(RUNTIME) $(TOOLCHAIN)
+	@$(CDK) synth --all --quiet -c environment=$(ENV)
+
+bootstrap: $(RUNTIME) $(TOOLCHAIN)
+	@$(CDK) bootstrap -c environment=$(ENV)
+
+diff deploy destroy: $(RUNTIME) $(TOOLCHAIN)
 	@$(CDK) $@ --all -c environment=$(ENV)
 
 # The pins of everything that the requirements pull in, from an empty environment.

@@ -24,7 +24,7 @@ from tidelake.local.endpoint import local_client, local_environment, require_loo
 from tidelake.local.leftovers import find_leftovers
 from tidelake.local.lifecycle import STATE_DIR, LocalAws, running_local_aws
 from tidelake.local.pipeline import STEP_ENDED, Pipeline
-from tidelake.local.progress import Stage, stage
+from tidelake.local.progress import stage
 from tidelake.local.report import print_report
 from tidelake.local.results import CuratedTables
 from tidelake.local.summary import RawCounts, StageSeconds, StepOutcome, StreamCounts, Summary
@@ -119,17 +119,17 @@ class _Demo:
     def deploy(self, local_aws: LocalAws) -> LocalCdk:
         """Bootstrap and deploy, with the templates made meanwhile."""
         with stage(self.console, "deploy the stacks with the CDK") as deploying:
-            cdk = self._cdk(local_aws, deploying)
+            cdk = self._cdk(local_aws)
             with ThreadPoolExecutor(max_workers=1) as aside:
-                bootstrapped = aside.submit(cdk.bootstrap)
-                cdk.synth()
+                bootstrapped = aside.submit(cdk.bootstrap, deploying.heartbeat)
+                cdk.synth(deploying.heartbeat)
                 bootstrapped.result()
-            cdk.deploy()
+            cdk.deploy(deploying.heartbeat)
             deploying.detail = local_aws.endpoint
         self.seconds["deploy"] = deploying.seconds
         return cdk
 
-    def _cdk(self, local_aws: LocalAws, deploying: Stage) -> LocalCdk:
+    def _cdk(self, local_aws: LocalAws) -> LocalCdk:
         log_dir = self.options.out.resolve() / "logs"
         environment = local_environment(
             local_aws.endpoint, base=os.environ, cdk_home=log_dir / "cdk-home"
@@ -139,7 +139,6 @@ class _Demo:
             toolchain=self.toolchain,
             env=self.toolchain.environment(environment),
             log_dir=log_dir,
-            heartbeat=deploying.heartbeat,
         )
 
     def find_pipeline(self, local_aws: LocalAws) -> Pipeline:
@@ -234,8 +233,9 @@ class _Demo:
             raise PipelineError(f"events are not accounted for: {'; '.join(imbalances)}")
 
     def destroy(self, cdk: LocalCdk, local_aws: LocalAws) -> None:
-        with stage(self.console, "destroy the stacks"):
-            cdk.destroy()
+        with stage(self.console, "destroy the stacks") as destroying:
+            cdk.destroy(destroying.heartbeat)
+            destroying.detail = ""
             leftovers = find_leftovers(local_aws.endpoint)
         if leftovers:
             raise PipelineError(f"cdk destroy left {', '.join(leftovers)}")
