@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 Event: TypeAlias = dict[str, object]
@@ -35,8 +36,17 @@ def line_event_id(source: str, first_line: bytes, byte_offset: int, line: bytes)
     The file's first line stands for the file, so that the id survives a rename and a second
     reading; the offset in the uncompressed input tells identical lines apart.
     """
+    place = b"%d" % byte_offset
+    digest = _file_digest(source, first_line).copy()
+    digest.update(len(place).to_bytes(8, "big") + place + len(line).to_bytes(8, "big") + line)
+    return digest.hexdigest()
+
+
+@lru_cache(maxsize=4)
+def _file_digest(source: str, first_line: bytes) -> hashlib.blake2b:
+    """What all lines of a file share: digested once, since a first line may be long."""
     digest = hashlib.blake2b(digest_size=16)
-    for part in (source.encode(), first_line, str(byte_offset).encode(), line):
+    for part in (source.encode(), first_line):
         digest.update(len(part).to_bytes(8, "big"))
         digest.update(part)
-    return digest.hexdigest()
+    return digest
