@@ -7,10 +7,10 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
-from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from stacks.config import EnvironmentConfig
+from stacks.constructs.alarm_topic import alarm_topic
 from stacks.constructs.pipeline_alarms import PipelineAlarms
 from stacks.constructs.pipeline_dashboard import pipeline_dashboard
 from stacks.constructs.pipeline_metrics import PipelineMetrics
@@ -34,9 +34,7 @@ class MonitoringStack(PipelineStack):
         super().__init__(
             scope, construct_id, config=config, description="tidelake: dashboard and alarms"
         )
-        topic = sns.Topic(self, "Alarms", master_key=key, enforce_ssl=True)
-        for address in config.monitoring.alarm_emails:
-            topic.add_subscription(subscriptions.EmailSubscription(address))
+        topic = alarm_topic(self, "Alarms", key=key, emails=config.monitoring.alarm_emails)
         metrics = self._metrics(stream)
         alarms = PipelineAlarms(
             self, "Watch", config=config.monitoring, metrics=metrics, topic=topic

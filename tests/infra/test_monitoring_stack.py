@@ -144,6 +144,30 @@ def test_topic_is_encrypted_and_takes_tls_only(synthesis: Synthesis) -> None:
     )
 
 
+def test_alarms_may_publish_to_their_topic(synthesis: Synthesis) -> None:
+    synthesis.template(StackRole.MONITORING).has_resource_properties(
+        "AWS::SNS::TopicPolicy",
+        {
+            "PolicyDocument": {
+                "Statement": Match.array_with(
+                    [
+                        {
+                            "Sid": "PublishAlarms",
+                            "Effect": "Allow",
+                            "Action": "sns:Publish",
+                            "Principal": {"Service": "cloudwatch.amazonaws.com"},
+                            "Resource": {"Ref": Match.any_value()},
+                            "Condition": {
+                                "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+                            },
+                        }
+                    ]
+                )
+            }
+        },
+    )
+
+
 def test_each_configured_address_is_written_to(tmp_path_factory: pytest.TempPathFactory) -> None:
     context = cdk_context()
     context["environments"]["dev"]["monitoring"] = {"alarm_emails": ["ops@example.org"]}

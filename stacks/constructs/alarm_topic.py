@@ -1,0 +1,35 @@
+"""Where alarms are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from constructs import Construct
+
+
+def alarm_topic(
+    scope: Construct, construct_id: str, *, key: kms.IKey, emails: Sequence[str]
+) -> sns.Topic:
+    """An encrypted topic that this account's alarms may publish to, by TLS only.
+
+    The key's own policy has to let CloudWatch and EventBridge use it.
+    """
+    topic = sns.Topic(scope, construct_id, master_key=key, enforce_ssl=True)
+    # A topic with a policy of its own loses the default one, which let the alarms in.
+    topic.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="PublishAlarms",
+            principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+            actions=["sns:Publish"],
+            resources=[topic.topic_arn],
+            conditions={"StringEquals": {"aws:SourceAccount": cdk.Stack.of(scope).account}},
+        )
+    )
+    for address in emails:
+        topic.add_subscription(subscriptions.EmailSubscription(address))
+    return topic
