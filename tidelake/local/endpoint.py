@@ -105,6 +105,6 @@ def local_client(service: str, endpoint: str, *, read_timeout_seconds: float = 6
         read_timeout=read_timeout_seconds,
         retries={"mode": "standard", "total_max_attempts": 3},
         s3={"addressing_style": "path"},
-        proxies={"http": "", "https": ""},
+        proxies={},
     )
     return session.client(service, endpoint_url=require_loopback(endpoint), config=config)

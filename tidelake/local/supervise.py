@@ -18,6 +18,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
@@ -30,6 +31,7 @@ CANNOT_START = 127
 
 _DETACH = b"detach\n"
 _started: list[SupervisedProcess] = []
+_started_lock = threading.Lock()
 
 
 class SupervisedProcess:
@@ -106,7 +108,8 @@ def start_supervised(
         pass_fds=inherited_fds,
     )
     process = SupervisedProcess(supervisor)
-    _started[:] = [*_running(), process]
+    with _started_lock:
+        _started[:] = [*_running(), process]
     return process
 
 
@@ -116,7 +119,8 @@ def _running() -> list[SupervisedProcess]:
 
 def stop_all() -> None:
     """End every command that this process started and that still runs, all at the same time."""
-    running = _running()
+    with _started_lock:
+        running = _running()
     for process in running:
         process.request_stop()
     for process in running:
