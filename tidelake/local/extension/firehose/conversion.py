@@ -103,10 +103,10 @@ def _convert_chunk(
     records: Sequence[bytes], row_format: RowFormat, schema: pyarrow.Schema, start: int = 0
 ) -> Iterator[tuple[pyarrow.Table, list[Failure]]]:
     """Tables in order, each with its failures; what does not pass at once is halved."""
-    table = _parse_at_once(records, schema) if row_format.names_are_keys else None
+    table = _parse_at_once(records, schema) if row_format.is_plain else None
     if table is not None:
         yield table, []
-    elif len(records) <= ONE_BY_ONE_RECORDS or not row_format.names_are_keys:
+    elif len(records) <= ONE_BY_ONE_RECORDS or not row_format.is_plain:
         table, bad = _parse_one_by_one(records, row_format, schema)
         yield table, [(start + index, error) for index, error in bad]
     else:

@@ -40,9 +40,13 @@ class RowFormat:
     key_mappings: tuple[tuple[str, str], ...] = ()
 
     @property
-    def names_are_keys(self) -> bool:
-        """Whether JSON keys name the columns, but for their case."""
-        return not self.dots_to_underscores and not self.key_mappings
+    def is_plain(self) -> bool:
+        """Whether Arrow's own parser does it justice.
+
+        It renames no keys, and does not notice a number with more digits than a decimal holds.
+        """
+        has_decimals = any(hive.strip().lower().startswith("decimal") for _, hive in self.columns)
+        return not (self.dots_to_underscores or self.key_mappings or has_decimals)
 
 
 Row = dict[str, Any]
