@@ -4,32 +4,27 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, TypeAlias
 
 from ministack.core.responses import AccountRegionScopedDict, error_response_json, json_response
 from ministack.services import emr as ministack_emr
 
-from tidelake.local.extension.emr.records import (
-    ACTIVE_STEP,
-    OPEN_CLUSTER,
-    Record,
-    now,
-    state_of,
-    steps_in,
+from tidelake.local.extension.emr.records import ACTIVE_STEP, Record, now, state_of, steps_in
+from tidelake.local.extension.emr.refusals import (
+    MAXIMUM_STEP_IDS,
+    Refusal,
+    modifiable,
+    one_page,
+    require_concurrency,
+    require_json,
+    require_valid_steps,
 )
 from tidelake.local.extension.emr.scheduler import Scheduler
 
 Request: TypeAlias = Mapping[str, Any]
 Response: TypeAlias = tuple[int, dict[str, str], bytes]
 Handler: TypeAlias = Callable[[Request], Response]
-
-MAXIMUM_ACTIVE_STEPS = 256
-"""PENDING and RUNNING steps of a cluster (EMR Management Guide, "Submit work to a cluster")."""
-MAXIMUM_STEP_CONCURRENCY = 256
-MAXIMUM_STEP_IDS = 10
-PAGE_SIZE = 50
-"""Clusters or steps in one reply of ListClusters and ListSteps."""
 
 _KEPT_FROM_REQUEST = (
     "LogEncryptionKmsKeyId",
@@ -46,14 +41,6 @@ _KEPT_FROM_REQUEST = (
     "OSReleaseLabel",
 )
 """What DescribeCluster repeats of RunJobFlow and MiniStack forgets."""
-
-
-class Refusal(Exception):  # noqa: N818  it is an answer to the caller, not a fault of ours
-    """A request that EMR refuses: its error code and message."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class EmrApi:
@@ -100,8 +87,8 @@ class EmrApi:
         """Create a cluster; its steps wait until it is up."""
         steps = request.get("Steps", [])
         level = request.get("StepConcurrencyLevel", 1)
-        _require_concurrency(level)
-        _require_valid_steps(steps, level, active=0)
+        require_concurrency(level)
+        require_valid_steps(steps, level, active=0)
         status, _, body = self._run_job_flow({**request, "Steps": []})
         reply: dict[str, Any] = json.loads(body)
         if status != 200:
@@ -132,7 +119,7 @@ class EmrApi:
             for cluster in reversed(ministack_emr._clusters.values())
             if not states or state_of(cluster) in states
         ]
-        return _page("Clusters", found, request)
+        return one_page("Clusters", found, request)
 
     def terminate_job_flows(self, request: Request) -> dict[str, Any]:
         """Terminate the unprotected clusters, and refuse if any was protected, as EMR does."""
@@ -149,26 +136,26 @@ class EmrApi:
 
     def modify_cluster(self, request: Request) -> dict[str, Any]:
         """Change how many steps of a cluster run at once."""
-        cluster = _modifiable(_cluster(request.get("ClusterId")))
+        cluster = modifiable(_cluster(request.get("ClusterId")))
         if "StepConcurrencyLevel" in request:
-            _require_concurrency(request["StepConcurrencyLevel"])
+            require_concurrency(request["StepConcurrencyLevel"])
             self._scheduler.set_concurrency(cluster, request["StepConcurrencyLevel"])
         return {"StepConcurrencyLevel": cluster["StepConcurrencyLevel"]}
 
     def set_keep_alive(self, request: Request) -> dict[str, Any]:
         """Choose whether clusters end after their last step."""
         for cluster_id in request.get("JobFlowIds", []):
-            cluster = _modifiable(_job_flow(cluster_id))
+            cluster = modifiable(_job_flow(cluster_id))
             cluster["AutoTerminate"] = not request["KeepJobFlowAliveWhenNoSteps"]
             self._scheduler.set_concurrency(cluster, cluster["StepConcurrencyLevel"])
         return {}
 
     def add_job_flow_steps(self, request: Request) -> dict[str, Any]:
         """Queue steps on a cluster that still takes them."""
-        cluster = _modifiable(_job_flow(request.get("JobFlowId")))
+        cluster = modifiable(_job_flow(request.get("JobFlowId")))
         steps = request.get("Steps", [])
         active = len(steps_in(_steps(cluster["Id"]), ACTIVE_STEP))
-        _require_valid_steps(steps, cluster["StepConcurrencyLevel"], active)
+        require_valid_steps(steps, cluster["StepConcurrencyLevel"], active)
         return {"StepIds": self._scheduler.add_steps(cluster, steps)}
 
     def list_steps(self, request: Request) -> dict[str, Any]:
@@ -185,7 +172,7 @@ class EmrApi:
             for step in reversed(_steps(cluster["Id"]))
             if (not states or state_of(step) in states) and (not ids or step["Id"] in ids)
         ]
-        return _page("Steps", found, request)
+        return one_page("Steps", found, request)
 
     def cancel_steps(self, request: Request) -> dict[str, Any]:
         """Cancel pending steps, and running ones by ending their processes."""
@@ -209,7 +196,7 @@ class EmrApi:
             raise Refusal(
                 "InvalidRequestException", f"Security configuration '{name}' already exists."
             )
-        _require_json(request["SecurityConfiguration"])
+        require_json(request["SecurityConfiguration"])
         self._security_configurations[name] = {
             "Name": name,
             "SecurityConfiguration": request["SecurityConfiguration"],
@@ -225,7 +212,7 @@ class EmrApi:
         """The names of the security configurations."""
         names = list(self._security_configurations.keys())
         found = [self._named(name, "Name", "CreationDateTime") for name in names]
-        return _page("SecurityConfigurations", found, request, identity="Name")
+        return one_page("SecurityConfigurations", found, request, identity="Name")
 
     def delete_security_configuration(self, request: Request) -> dict[str, Any]:
         """Forget a security configuration."""
@@ -246,12 +233,12 @@ class EmrApi:
         return {policy: store[cluster["Id"]]} if cluster["Id"] in store else {}
 
     def _put_policy(self, policy: str, request: Request) -> dict[str, Any]:
-        cluster = _modifiable(_cluster(request.get("ClusterId")))
+        cluster = modifiable(_cluster(request.get("ClusterId")))
         self._policies[policy][cluster["Id"]] = request.get(policy, {})
         return {}
 
     def _remove_policy(self, policy: str, request: Request) -> dict[str, Any]:
-        cluster = _modifiable(_cluster(request.get("ClusterId")))
+        cluster = modifiable(_cluster(request.get("ClusterId")))
         self._policies[policy].pop(cluster["Id"], None)
         return {}
 
@@ -285,63 +272,3 @@ def _job_flow(cluster_id: object) -> Record:
     if cluster is None:
         raise Refusal("ValidationException", "Specified job flow ID does not exist.")
     return cluster
-
-
-def _modifiable(cluster: Record) -> Record:
-    if state_of(cluster) not in OPEN_CLUSTER:
-        raise Refusal(
-            "ValidationException",
-            "A job flow that is shutting down, terminated, or finished may not be modified.",
-        )
-    return cluster
-
-
-def _require_concurrency(level: int) -> None:
-    if not 1 <= level <= MAXIMUM_STEP_CONCURRENCY:
-        raise Refusal(
-            "ValidationException",
-            f"StepConcurrencyLevel {level} is not allowed; "
-            f"allowed: 1 to {MAXIMUM_STEP_CONCURRENCY}",
-        )
-
-
-def _require_valid_steps(steps: Sequence[Request], level: int, active: int) -> None:
-    if active + len(steps) > MAXIMUM_ACTIVE_STEPS:
-        raise Refusal(
-            "ValidationException",
-            "Maximum number of active steps(State = 'Running', 'Pending' or 'Cancel_Pending') "
-            "for cluster exceeded.",
-        )
-    for step in steps:
-        if level > 1 and step.get("ActionOnFailure", "CONTINUE") != "CONTINUE":
-            raise Refusal(
-                "ValidationException",
-                f"ActionOnFailure {step['ActionOnFailure']} is not valid with a "
-                f"StepConcurrencyLevel of {level}; allowed: CONTINUE",
-            )
-
-
-def _require_json(text: str) -> None:
-    try:
-        json.loads(text)
-    except ValueError:
-        raise Refusal(
-            "InvalidRequestException", "The security configuration is not valid JSON."
-        ) from None
-
-
-def _page(
-    name: str, found: Sequence[Mapping[str, Any]], request: Request, identity: str = "Id"
-) -> dict[str, Any]:
-    """One page of `found`; the marker names the last entry of the page before."""
-    start = 0
-    if "Marker" in request:
-        ids = [entry[identity] for entry in found]
-        if request["Marker"] not in ids:
-            raise Refusal("InvalidRequestException", "The marker is not valid.")
-        start = ids.index(request["Marker"]) + 1
-    page = found[start : start + PAGE_SIZE]
-    reply: dict[str, Any] = {name: page}
-    if start + PAGE_SIZE < len(found):
-        reply["Marker"] = page[-1][identity]
-    return reply
