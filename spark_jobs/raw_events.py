@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as fn
 
@@ -24,7 +26,8 @@ def read_manifest(spark: SparkSession, uri: str) -> Manifest:
 def read_raw(spark: SparkSession, manifest: Manifest) -> DataFrame:
     """Exactly the manifest's objects: the raw table's columns, `raw_object` and `row_index`.
 
-    Columns that an object lacks are null. An object that is gone, or is no readable Parquet of
+    Columns that an object lacks are null. Of an object with several versions the current one is
+    read, once. An object that is gone, or is no readable Parquet of
     these types, fails the action that reads it: nothing is skipped.
     """
     return (
@@ -32,10 +35,15 @@ def read_raw(spark: SparkSession, manifest: Manifest) -> DataFrame:
         # The events' own dates are checked nowhere else: none may stop the whole batch.
         .option("int96RebaseMode", "CORRECTED")
         .option("datetimeRebaseMode", "CORRECTED")
-        .parquet(*(raw_object.uri for raw_object in manifest.objects))
+        .parquet(*dict.fromkeys(_literal_path(raw.uri) for raw in manifest.objects))
         .select(
             *RAW_COLUMNS,
             fn.col("_metadata.file_path").alias("raw_object"),
             fn.col("_metadata.row_index").alias("row_index"),
         )
     )
+
+
+def _literal_path(uri: str) -> str:
+    """A path in which Hadoop sees no wildcards, so that it names one object."""
+    return re.sub(r"([\\*?\[\]{}])", r"\\\1", uri)

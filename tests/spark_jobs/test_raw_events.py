@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from pyspark.sql import SparkSession
 
@@ -21,6 +23,21 @@ def test_exactly_the_objects_of_the_manifest_are_read(spark: SparkSession, lake:
     raw = read_raw(spark, Manifest.of([first, third]))
     rows = raw.select("event_id", "raw_object", "row_index").orderBy("event_id").collect()
     assert [tuple(row) for row in rows] == [("e1", first.uri, 0), ("e3", third.uri, 0)]
+
+
+def test_a_wildcard_in_an_objects_name_stands_for_itself(
+    spark: SparkSession, lake: LocalLake
+) -> None:
+    named = lake.put_object("a*{b}[c]?.parquet", [request_row("e1")])
+    lake.put_object("a-b-bc-.parquet", [request_row("not in the manifest")])
+    rows = read_raw(spark, Manifest.of([named])).select("event_id").collect()
+    assert [tuple(row) for row in rows] == [("e1",)]
+
+
+def test_two_versions_of_an_object_are_read_as_one(spark: SparkSession, lake: LocalLake) -> None:
+    raw = lake.put_object("a.parquet", [request_row("e1")])
+    versions = [replace(raw, version_id=version) for version in ("v1", "v2")]
+    assert read_raw(spark, Manifest.of(versions)).count() == 1
 
 
 def test_columns_that_an_object_lacks_are_null(spark: SparkSession, lake: LocalLake) -> None:
