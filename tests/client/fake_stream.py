@@ -14,7 +14,6 @@ from tidelake.contract.errors import TransportError
 
 MIB = 1024 * 1024
 KEY_SPACE = 2**128
-PAGE_RECORDS = 10_000
 ITERATOR_SECONDS = 300.0
 
 
@@ -61,6 +60,7 @@ class FakeStream:
         fail_record: Callable[[int], str | None] = lambda _attempt: None,
         max_record_bytes: int = MIB,
         max_call_bytes: int = 10 * MIB,
+        page_records: int = 10_000,
     ) -> None:
         self.name = name
         self.clock = FakeClock() if clock is None else clock
@@ -72,6 +72,7 @@ class FakeStream:
         self.attempts = 0
         self._max_record_bytes = max_record_bytes
         self._max_call_bytes = max_call_bytes
+        self._page_records = page_records
         self._sequence = 0
         self._shards: list[FakeShard] = []
         bounds = [KEY_SPACE * index // shards for index in range(shards + 1)]
@@ -118,10 +119,11 @@ class FakeStream:
             raise TransportError("GetRecords", stream, "ExpiredIteratorException", retryable=False)
         shard = self._shard(shard_id)
         index = int(index_text)
-        records = shard.records[index : index + PAGE_RECORDS]
+        records = shard.records[index : index + self._page_records]
+        # An empty page after the last record ends a closed shard.
+        ended = shard.closed and index == len(shard.records)
         index += len(records)
         behind = 1_000 if index < len(shard.records) else 0
-        ended = shard.closed and not behind
         return Page(records, None if ended else self._iterator(shard_id, index), behind)
 
     # What a test does to it

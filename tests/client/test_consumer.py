@@ -62,7 +62,7 @@ def test_a_shard_is_read_at_most_five_times_a_second() -> None:
 
 
 def test_parents_are_read_to_their_end_before_their_children() -> None:
-    stream = FakeStream(shards=1)
+    stream = FakeStream(shards=1, page_records=3)
     put(stream, *range(20))
     left, right = stream.split(stream.shard_ids()[0])
     put(stream, *range(20, 40))
@@ -98,6 +98,7 @@ def test_latest_gives_only_what_comes_after_the_start() -> None:
     put(stream, 2)
     consumer = consumer_for(stream, start=LATEST)
     assert list(consumer.read_to_tip()) == []
+    assert {shard_id for shard_id, _ in stream.iterators_given} == set(stream.shard_ids()[1:])
     put(stream, 3)
     stream.split(stream.shard_ids()[1])
     stream.split(stream.shard_ids()[2])

@@ -90,6 +90,17 @@ def test_a_call_stays_within_10_mib_keys_included(dead_letters: DeadLetterFile) 
     assert [len(call) for call in stream.calls] == [10, 10, 5]
 
 
+def test_keys_count_towards_the_size_of_a_call(dead_letters: DeadLetterFile) -> None:
+    stream = FakeStream()
+    key = "k" * 256
+    empty = len(json.dumps(event(100, client_address=key, target=""), separators=(",", ":")))
+    with producer_for(stream, dead_letters) as producer:
+        for number in range(100, 600):
+            producer.put(event(number, client_address=key, target="x" * (20_900 - empty)))
+    # 500 x 20,900 bytes fit into 10 MiB; with their keys only 495 do.
+    assert [len(call) for call in stream.calls] == [495, 5]
+
+
 @settings(deadline=None)
 @given(
     sizes=st.lists(st.integers(0, 1_100_000), min_size=1, max_size=40),
@@ -217,6 +228,15 @@ def test_waits_are_random_and_grow_to_a_bound(dead_letters: DeadLetterFile) -> N
     assert max(waits) <= 2.0
     assert max(waits) > 1.0
     assert len(set(waits)) == 40
+
+
+def test_a_call_that_mostly_succeeds_hardly_delays_the_next(dead_letters: DeadLetterFile) -> None:
+    stream = FakeStream(fail_record=lambda attempt: THROTTLED if attempt == 1 else None)
+    with producer_for(stream, dead_letters, first_wait_seconds=1.0) as producer:
+        for number in range(100):
+            producer.put(event(number))
+    assert len(stream.clock.slept) == 1
+    assert stream.clock.slept[0] <= 0.01
 
 
 def test_what_is_not_stored_by_the_deadline_is_set_aside(dead_letters: DeadLetterFile) -> None:

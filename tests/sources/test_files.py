@@ -73,6 +73,11 @@ def test_a_line_of_1_mib_is_whole_and_a_longer_one_is_cut(write: Write, ending: 
     ]
 
 
+def test_a_carriage_return_at_the_limit_does_not_hide_what_follows(write: Write) -> None:
+    lines = list(read_lines(write(b"x" * MAX_LINE_BYTES + b"\ry\n")))
+    assert [(line.number, line.oversize) for line in lines] == [(1, True)]
+
+
 @pytest.mark.parametrize("length", [MAX_LINE_BYTES + extra for extra in (2, 3, 4)] + [10_000_000])
 def test_the_line_after_a_long_one_is_found_at_its_place(write: Write, length: int) -> None:
     lines = list(read_lines(write(b"x" * length + b"\nnext\n")))
