@@ -66,7 +66,7 @@ lint: setup
 CDK = PATH="$$($(BIN)/tidelake local setup --print-path):$$PATH" node_modules/.bin/cdk --no-notices
 
 synth: $(RUNTIME) $(TOOLCHAIN)
-	@$(CDK) synth --all --quiet -c environment=$(ENV)
+	@$(CDK) synth --quiet -c environment=$(ENV)
 
 bootstrap: $(RUNTIME) $(TOOLCHAIN)
 	@$(CDK) bootstrap -c environment=$(ENV)

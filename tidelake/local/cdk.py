@@ -37,7 +37,7 @@ class LocalCdk:
         """Turn the stacks into a cloud assembly, which `deploy` and `destroy` then use."""
         self._run(
             "synth",
-            ["--all", "--quiet", "-c", "environment=local", "--output", str(self._assembly)],
+            ["--quiet", "-c", "environment=local", "--output", str(self._assembly)],
             SYNTH_LIMIT_SECONDS,
             heartbeat,
         )

@@ -1,7 +1,8 @@
-"""S3 buckets that hold anything are not deleted, and CDK's auto-delete empties them, as on AWS."""
+"""Buckets in CloudFormation: tagged, never deleted with anything in them, emptied by CDK's way."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -9,7 +10,11 @@ from ministack.services import s3
 from ministack.services.cloudformation import provisioners
 
 from tidelake.local.endpoint import local_client
-from tidelake.local.extension.replacing import replace_entry, require_functions
+from tidelake.local.extension.replacing import (
+    replace_entry,
+    replace_function,
+    require_functions,
+)
 from tidelake.local.settings import LocalSettings
 
 AUTO_DELETE_TYPE = "Custom::S3AutoDeleteObjects"
@@ -26,12 +31,29 @@ def install(settings: LocalSettings) -> None:
     replace_entry(
         handlers["AWS::S3::Bucket"], "delete", delete_bucket, "_RESOURCE_HANDLERS[S3::Bucket]"
     )
+    stored = replace_function(
+        provisioners,
+        "_s3_apply_configurations",
+        lambda name, props, old_props=None: apply_configurations(stored, name, props, old_props),
+    )
     emptying = BucketEmptying(local_client("s3", settings.endpoint))
     handlers[AUTO_DELETE_TYPE] = {
         "create": emptying.create,
         "update": emptying.update,
         "delete": emptying.delete,
     }
+
+
+def apply_configurations(
+    stored: Callable[..., Any], name: str, props: dict[str, Any], old_props: dict[str, Any] | None
+) -> None:
+    """Store a bucket's properties as MiniStack does, and the tags, which it leaves out."""
+    stored(name, props, old_props)
+    tags = {tag["Key"]: tag["Value"] for tag in props.get("Tags", [])}
+    if tags:
+        s3._bucket_tags[name] = tags
+    else:
+        s3._bucket_tags.pop(name, None)
 
 
 def delete_bucket(physical_id: str, props: dict[str, Any]) -> None:  # noqa: ARG001  MiniStack's
