@@ -69,8 +69,8 @@ def test_what_only_a_cluster_can_do_is_left_out(options: tuple[str, ...]) -> Non
     assert submit(*options, "job.py") == ["job.py"]
 
 
-def test_flags_without_a_value_do_not_swallow_the_job() -> None:
-    assert submit("--verbose", "job.py", "x") == ["--verbose", "job.py", "x"]
+def test_flags_take_no_value() -> None:
+    assert submit("--verbose", "--master", "yarn", "job.py") == ["--verbose", "job.py"]
 
 
 def test_other_options_are_kept() -> None:
