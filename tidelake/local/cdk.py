@@ -49,7 +49,10 @@ class LocalCdk:
     def deploy(self, heartbeat: Heartbeat) -> None:
         self._run(
             "deploy",
-            ["--all", "--app", str(self._assembly), "--require-approval", "never"],
+            [
+                *("--all", "--app", str(self._assembly)),
+                *("--require-approval", "never", "--concurrency", "4"),
+            ],
             DEPLOY_LIMIT_SECONDS,
             heartbeat,
         )
@@ -57,7 +60,7 @@ class LocalCdk:
     def destroy(self, heartbeat: Heartbeat) -> None:
         self._run(
             "destroy",
-            ["--all", "--app", str(self._assembly), "--force"],
+            ["--all", "--app", str(self._assembly), "--force", "--concurrency", "4"],
             DESTROY_LIMIT_SECONDS,
             heartbeat,
         )
