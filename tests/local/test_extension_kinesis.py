@@ -1,4 +1,4 @@
-"""Resharding, which the local AWS refuses, so that it never loses a record."""
+"""Limits and resharding of data streams on the real local AWS."""
 
 from __future__ import annotations
 
@@ -26,13 +26,38 @@ RESHARDING: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("call", RESHARDING)
-def test_resharding_is_refused_and_no_record_is_lost(
-    local_aws: LocalAwsUnderTest, call: str
-) -> None:
+@pytest.fixture
+def stream(local_aws: LocalAwsUnderTest) -> tuple[Any, str]:
+    """A client, and the name of a stream of two shards."""
     kinesis, name = local_aws.client("kinesis"), uuid.uuid4().hex
     kinesis.create_stream(StreamName=name, ShardCount=2)
     kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
+    return kinesis, name
+
+
+def records_of(count: int, size: int) -> list[dict[str, Any]]:
+    return [{"Data": b"x" * size, "PartitionKey": f"{number:04}"} for number in range(count)]
+
+
+def test_call_of_nearly_10_mib_is_taken_whole(stream: Any) -> None:
+    kinesis, name = stream
+
+    reply = kinesis.put_records(StreamName=name, Records=records_of(500, 20_900))
+
+    assert reply["FailedRecordCount"] == 0
+    assert len({entry["SequenceNumber"] for entry in reply["Records"]}) == 500
+
+
+def test_call_of_more_than_10_mib_is_refused(stream: Any) -> None:
+    kinesis, name = stream
+
+    with pytest.raises(kinesis.exceptions.InvalidArgumentException):
+        kinesis.put_records(StreamName=name, Records=records_of(500, 21_000))
+
+
+@pytest.mark.parametrize("call", RESHARDING)
+def test_resharding_is_refused_and_no_record_is_lost(stream: Any, call: str) -> None:
+    kinesis, name = stream
     shard = kinesis.put_record(StreamName=name, Data=b"kept", PartitionKey="k")["ShardId"]
 
     with pytest.raises(ClientError) as refusal:

@@ -23,7 +23,7 @@ from tidelake.local.extension.firehose.documents import (
     parse_record,
 )
 
-CHUNK_RECORDS = 2_000
+CHUNK_RECORDS = 4_000
 CHUNK_BYTES = 8 * 2**20
 ONE_BY_ONE_RECORDS = 32
 
