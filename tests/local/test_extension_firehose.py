@@ -296,3 +296,33 @@ def test_delivered_object_is_announced_on_eventbridge(
     event = json.loads(reply["Messages"][0]["Body"])
     assert event["detail-type"] == "Object Created"
     assert event["detail"]["object"]["key"] == key
+
+
+def test_deleting_the_stack_of_a_delivery_stream_delivers_what_it_holds(
+    delivery: Delivery, local_aws: LocalAwsUnderTest
+) -> None:
+    cloudformation = local_aws.client("cloudformation")
+    fast = {"Delay": 1, "MaxAttempts": 30}
+    properties = {
+        "DeliveryStreamName": delivery.name,
+        "ExtendedS3DestinationConfiguration": {
+            "RoleARN": ROLE,
+            "BucketARN": f"arn:aws:s3:::{delivery.name}",
+            "BufferingHints": {"SizeInMBs": 64, "IntervalInSeconds": 900},
+        },
+    }
+    resource = {"Type": "AWS::KinesisFirehose::DeliveryStream", "Properties": properties}
+    template = json.dumps({"Resources": {"Delivery": resource}})
+    cloudformation.create_stack(StackName=delivery.name, TemplateBody=template)
+    cloudformation.get_waiter("stack_create_complete").wait(
+        StackName=delivery.name, WaiterConfig=fast
+    )
+    delivery.put(b"last words")
+
+    cloudformation.delete_stack(StackName=delivery.name)
+    cloudformation.get_waiter("stack_delete_complete").wait(
+        StackName=delivery.name, WaiterConfig=fast
+    )
+
+    [key] = delivery.keys()
+    assert delivery.body(key) == b"last words"
