@@ -27,8 +27,14 @@ class Shell:
 
     @property
     def env(self) -> dict[str, str]:
-        # Rich must not wrap what the tests look for.
-        return {**os.environ, "TIDELAKE_TEST_RUN": self.mark, "COLUMNS": "200"}
+        return {
+            **os.environ,
+            "TIDELAKE_TEST_RUN": self.mark,
+            # A copied project must run its own code, not that of the project it was copied from.
+            "PYTHONPATH": str(self.project_dir),
+            # Rich must not wrap what the tests look for.
+            "COLUMNS": "200",
+        }
 
     def run(self, *command: str, **env: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
