@@ -121,7 +121,11 @@ def test_children_that_a_finished_command_left_behind_are_ended(output: Output) 
     assert output.has_ended(0)
 
 
-def test_stop_all_ends_every_command_of_this_process(output: Output) -> None:
+def test_stop_all_ends_every_command_of_this_process(
+    output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The local AWS that other tests share is a command of this process too.
+    monkeypatch.setattr(supervise, "_started", [])
     start(FAMILY, output)
     assert output.next() == b"ready\n"
 
