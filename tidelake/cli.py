@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TidelakeError as error:
         if parsed.debug:
             errors.print_exception()
-        errors.print(f"tidelake: {error}", markup=False, highlight=False, soft_wrap=True)
+        _say(errors, str(error))
         return EXIT_FAILED if isinstance(error, FAILURES) else EXIT_REFUSED
     except KeyboardInterrupt:
         errors.print("tidelake: interrupted")
@@ -52,7 +52,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of our output went away, as `| head` does. Python would complain on exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:
+        # Refused credentials, a full disk, a defect of ours: one line all the same.
+        if parsed.debug:
+            errors.print_exception()
+        _say(errors, f"{type(error).__name__}: {error} (--debug shows where)")
+        return EXIT_FAILED
     return status
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(f"tidelake: {text}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _parser() -> argparse.ArgumentParser:

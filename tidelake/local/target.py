@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import boto3
 
 from tidelake.client.boto_transport import BotoTransport
 from tidelake.client.outputs import read_outputs
 from tidelake.contract.deployment import Output
-from tidelake.contract.errors import LocalAwsError
+from tidelake.contract.errors import ConfigurationError, LocalAwsError
 from tidelake.local.endpoint import local_client
 from tidelake.local.lifecycle import local_status
 
@@ -19,7 +21,8 @@ def open_stream(environment: str, stream: str | None) -> tuple[BotoTransport, st
 
     `local` means the local AWS of the working directory and nothing else; any other environment
     means AWS, as boto3 finds it. Without `stream` it is the one that the environment's stacks made.
-    Raises LocalAwsError when no local AWS runs, ConfigurationError when nothing is deployed.
+    Raises LocalAwsError when no local AWS runs, ConfigurationError when no region is set or
+    nothing is deployed.
     """
     if environment == LOCAL:
         endpoint = local_status().endpoint
@@ -30,8 +33,17 @@ def open_stream(environment: str, stream: str | None) -> tuple[BotoTransport, st
         transport = BotoTransport(local_client("kinesis", endpoint))
         cloudformation = local_client("cloudformation", endpoint)
     else:
-        transport = BotoTransport.connect()
-        cloudformation = boto3.client("cloudformation")
+        region = _aws_region()
+        transport = BotoTransport.connect(region=region)
+        cloudformation = boto3.client("cloudformation", region_name=region)
     if stream is None:
         stream = read_outputs(cloudformation, environment)[Output.STREAM]
     return transport, stream
+
+
+def _aws_region() -> str:
+    """The region as the CDK CLI finds it: boto3 alone does not read AWS_REGION."""
+    region: str | None = os.environ.get("AWS_REGION", boto3.session.Session().region_name)
+    if region is None:
+        raise ConfigurationError("AWS_REGION", None, "a region such as us-east-1")
+    return region
