@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from stacks.config import EnvironmentConfig
 from tests.e2e.conftest import PROJECT_DIR, Shell
 
 SMALL_LOG = Path(__file__).parent / "small_access.log"
@@ -67,6 +69,24 @@ def test_the_commands_to_deploy_work_in_their_order(copied_project: Callable[[],
         run_in_order(project, commands("Deploy it to AWS"), **account)
     finally:
         project.run(tidelake, "local", "down")
+
+
+@pytest.mark.parametrize(("environment", "column"), [("dev", 1), ("prod", 2)])
+def test_the_cost_table_counts_what_the_environment_deploys(environment: str, column: int) -> None:
+    context = json.loads((PROJECT_DIR / "cdk.json").read_text())["context"]
+    config = EnvironmentConfig.from_values(environment, context["environments"])
+    rows = re.findall(
+        r"^\| .* an hour.* \| (\d+) \| \d+ \| (\d+) \| \d+ \|$",
+        (PROJECT_DIR / "README.md").read_text(),
+        flags=re.MULTILINE,
+    )
+
+    nodes, endpoints, shards = (int(row[column - 1]) for row in rows)
+
+    assert nodes == 1 + config.cluster.core_instances
+    network = config.network
+    assert endpoints == len(network.interface_endpoints) * network.availability_zones
+    assert shards == config.stream.shards
 
 
 def test_every_make_target_of_the_readme_exists(shell: Shell) -> None:
