@@ -13,13 +13,10 @@ import pytest
 from moto import mock_aws
 
 from tests.client.fake_stream import FakeStream
+from tests.conftest import LocalAwsUnderTest
 from tidelake.client.boto_transport import BotoTransport
 from tidelake.client.dead_letters import DeadLetterFile
 from tidelake.client.transport import PutTransport, ReadTransport
-from tidelake.local.endpoint import local_client
-from tidelake.local.lifecycle import LocalAws, running_local_aws
-
-PROJECT_DIR = Path(__file__).parents[2]
 
 
 class Transport(PutTransport, ReadTransport, Protocol):
@@ -32,13 +29,6 @@ class StreamUnderTest:
 
     transport: Transport
     name: str
-
-
-@pytest.fixture(scope="session")
-def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    state_dir = tmp_path_factory.mktemp("local-aws")
-    with running_local_aws(project_dir=PROJECT_DIR, state_dir=state_dir) as server:
-        yield server
 
 
 @pytest.fixture(params=["fake", "moto", pytest.param("local", marks=pytest.mark.slow)])
@@ -57,7 +47,8 @@ def stream(
             )
             yield StreamUnderTest(BotoTransport.connect(region="us-east-1"), name)
     else:
-        client = local_client("kinesis", request.getfixturevalue("local_aws").endpoint)
+        local_aws: LocalAwsUnderTest = request.getfixturevalue("local_aws")
+        client = local_aws.client("kinesis")
         client.create_stream(StreamName=name, ShardCount=2)
         client.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
         yield StreamUnderTest(BotoTransport(client), name)

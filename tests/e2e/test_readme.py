@@ -1,4 +1,4 @@
-"""The commands of the README, run as they stand there."""
+"""The commands of the README and the docs, run as they stand there."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ def commands(section: str) -> list[str]:
     """The command lines of the code blocks under one heading of the README."""
     text = (PROJECT_DIR / "README.md").read_text()
     body = re.split(rf"^## {re.escape(section)}$", text, flags=re.MULTILINE)[1].split("\n## ")[0]
-    blocks = re.findall(r"^```\n(.*?)^```$", body, flags=re.MULTILINE | re.DOTALL)
+    return commands_in(body)
+
+
+def commands_in(text: str) -> list[str]:
+    blocks = re.findall(r"^```\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
     return [line for block in blocks for line in block.splitlines()]
 
 
@@ -45,6 +49,17 @@ def test_the_commands_to_try_it_work_in_their_order(copied_project: Callable[[],
     run_in_order(project, lines, EVENTS="200")
 
     assert lines[-1] == ".venv/bin/tidelake local down"
+    assert project.processes_left() == []
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_local_aws_work_in_their_order(
+    copied_project: Callable[[], Shell],
+) -> None:
+    project = copied_project()
+
+    run_in_order(project, commands_in((PROJECT_DIR / "docs/local-aws.md").read_text()))
+
     assert project.processes_left() == []
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 
-from tests.local.conftest import LocalAwsUnderTest
+from tests.conftest import LocalAwsUnderTest
 
 pytestmark = pytest.mark.slow
 

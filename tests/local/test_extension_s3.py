@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.conftest import LocalAwsUnderTest
+from tests.conftest import LocalAwsUnderTest
 
 pytestmark = pytest.mark.slow
 

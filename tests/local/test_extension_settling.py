@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.local.conftest import LocalAwsUnderTest
+from tests.conftest import LocalAwsUnderTest
 from tidelake.local.extension.settling import requested_action
 
 TEMPLATE = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})

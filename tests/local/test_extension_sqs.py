@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.local.conftest import LocalAwsUnderTest
+from tests.conftest import LocalAwsUnderTest
 
 pytestmark = pytest.mark.slow
 

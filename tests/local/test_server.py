@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.local.conftest import LocalAwsUnderTest
+from tests.conftest import LocalAwsUnderTest
 from tests.local.processes import listening_addresses
 from tidelake.contract.errors import LocalAwsError
 from tidelake.local.server import main, require_ministack, server_environment

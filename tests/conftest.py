@@ -1,4 +1,4 @@
-"""One real local AWS for all the tests of this folder that ask for it."""
+"""One real local AWS for all the tests that ask for it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from tidelake.local.endpoint import local_client
 from tidelake.local.lifecycle import LocalAws, running_local_aws
 
-PROJECT_DIR = Path(__file__).parents[2]
+PROJECT_DIR = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
