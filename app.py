@@ -7,6 +7,7 @@ import sys
 import aws_cdk as cdk
 
 from stacks.config import EnvironmentConfig
+from stacks.metric_gate import MetricGate
 from stacks.pipeline import Pipeline
 from tidelake.contract.errors import ConfigurationError
 
@@ -20,6 +21,7 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     Pipeline.build(app, config)
+    cdk.Validations.of(app).add_plugins(MetricGate())
     app.synth()
     return 0
 

@@ -2,85 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import pytest
 from aws_cdk.assertions import Match
 
 from tests.infra.conftest import JsonObject, Synthesis, cdk_context, synthesize
 from tidelake.contract.deployment import StackRole
 
-# Namespace -> its dimension and the metrics that AWS lists for it, of those that are used here.
-PUBLISHED = {
-    "AWS/Kinesis": (
-        "StreamName",
-        {
-            "GetRecords.IteratorAgeMilliseconds",
-            "GetRecords.Records",
-            "IncomingBytes",
-            "IncomingRecords",
-            "ReadProvisionedThroughputExceeded",
-            "WriteProvisionedThroughputExceeded",
-        },
-    ),
-    "AWS/Firehose": (
-        "DeliveryStreamName",
-        {
-            "DataReadFromKinesisStream.Records",
-            "DeliveryToS3.DataFreshness",
-            "DeliveryToS3.Records",
-            "DeliveryToS3.Success",
-            "FailedConversion.Records",
-            "KinesisMillisBehindLatest",
-            "SucceedConversion.Records",
-        },
-    ),
-    "AWS/ElasticMapReduce": (
-        "JobFlowId",
-        {"AppsPending", "AppsRunning", "ContainerPending", "YARNMemoryAvailablePercentage"},
-    ),
-    "AWS/Lambda": ("FunctionName", {"Duration", "Errors", "Invocations", "Throttles"}),
-    "AWS/SQS": (
-        "QueueName",
-        {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"},
-    ),
-}
-
 
 def alarms(synthesis: Synthesis) -> dict[str, JsonObject]:
     """Each alarm's properties, by its metric."""
     properties = [alarm["Properties"] for alarm in synthesis.resources("AWS::CloudWatch::Alarm")]
     return {alarm["MetricName"]: alarm for alarm in properties}
-
-
-def dashboard_metrics(synthesis: Synthesis) -> list[tuple[str, str, str]]:
-    """Namespace, metric and dimension of each line that the dashboard draws."""
-    [dashboard] = synthesis.resources("AWS::CloudWatch::Dashboard")
-    parts = dashboard["Properties"]["DashboardBody"]["Fn::Join"][1]
-    body = json.loads("".join(part if isinstance(part, str) else "token" for part in parts))
-    lines: list[list[Any]] = [
-        line for widget in body["widgets"] for line in widget["properties"].get("metrics", [])
-    ]
-    return [(line[0], line[1], line[2]) for line in lines]
-
-
-def test_every_alarm_watches_a_metric_that_aws_publishes(synthesis: Synthesis) -> None:
-    for name, alarm in alarms(synthesis).items():
-        dimension, names = PUBLISHED[alarm["Namespace"]]
-        assert name in names
-        assert [entry["Name"] for entry in alarm["Dimensions"]] == [dimension]
-        # A name that is written out would watch nothing in the next environment.
-        assert isinstance(alarm["Dimensions"][0]["Value"], dict)
-
-
-def test_the_dashboard_draws_metrics_that_aws_publishes(synthesis: Synthesis) -> None:
-    drawn = dashboard_metrics(synthesis)
-    assert len(drawn) >= 20
-    for namespace, name, dimension in drawn:
-        assert (dimension, name) in {
-            (PUBLISHED[namespace][0], known) for known in PUBLISHED[namespace][1]
-        }
 
 
 def test_every_alarm_says_what_it_means_and_tells_the_topic(synthesis: Synthesis) -> None:
