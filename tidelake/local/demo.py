@@ -227,7 +227,8 @@ class _Demo:
         """Write and print the summary; raises PipelineError unless all is accounted for."""
         summary.write(self.summary_file)
         print_report(self.console, summary)
-        self.console.print(f"summary: {self.summary_file}   dead letters: {self.dead_letter_file}")
+        for name, file in (("summary", self.summary_file), ("set aside", self.dead_letter_file)):
+            self.console.print(f"{name}: {file}", markup=False, highlight=False, soft_wrap=True)
         imbalances = summary.imbalances()
         if imbalances:
             raise PipelineError(f"events are not accounted for: {'; '.join(imbalances)}")

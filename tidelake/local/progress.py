@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from rich.console import Console
+from rich.markup import escape
 from rich.status import Status
 
 HEARTBEAT_SECONDS = 10.0
@@ -32,21 +33,24 @@ class Stage:
         """Show that the stage is alive, with what it is at; cheap enough to call often."""
         if detail is not None:
             self.detail = detail
-        text = f"{self.title}  {self.detail}  {self.seconds:.0f} s"
+        text = escape(f"{self.title}  {self.detail}  {self.seconds:.0f} s")
         if self.console.is_terminal:
             self.status.update(text)
         elif time.monotonic() - self._last_line >= HEARTBEAT_SECONDS:
             self._last_line = time.monotonic()
-            self.console.print(f"  … {text}", highlight=False)
+            self.console.print(f"  … {text}", highlight=False, soft_wrap=True)
 
 
 @contextmanager
 def stage(console: Console, title: str) -> Iterator[Stage]:
     """Show `title` while the block runs, and its time when it ends well."""
-    with console.status(title) as status:
+    with console.status(escape(title)) as status:
         current = Stage(title, console, status)
         current.heartbeat()
         yield current
+    detail = f"  {escape(current.detail)}" if current.detail else ""
     console.print(
-        f"✓ {title}  {current.detail}  [dim]{current.seconds:.1f} s[/dim]", highlight=False
+        f"✓ {escape(title)}{detail}  [dim]{current.seconds:.1f} s[/dim]",
+        highlight=False,
+        soft_wrap=True,
     )

@@ -10,6 +10,9 @@ from rich.table import Table
 from tidelake.local.lifecycle import LocalStatus
 from tidelake.local.summary import Summary
 
+BARS = "▁▂▃▄▅▆▇█"
+DAYS_SHOWN = 31
+
 
 def print_report(console: Console, summary: Summary) -> None:
     """Print the ledger and the results as tables; the widths follow the terminal."""
@@ -48,7 +51,7 @@ def _ledger(summary: Summary) -> Table:
         ("events -> data stream", counts.accepted, stream.events, 0, ""),
         (
             f"data stream -> raw zone ({raw.objects} objects)",
-            stream.events,
+            stream.records,
             raw.events,
             raw.conversion_failed,
             "conversion failed",
@@ -71,10 +74,25 @@ def _by_status(summary: Summary) -> Table:
 
 
 def _by_hour(summary: Summary) -> Table:
-    """The busiest ten hours in order of time; `summary.json` has them all."""
+    """A row a day, a bar an hour; `summary.json` has the numbers."""
     hours = summary.results.events_by_hour
-    busiest = dict(sorted(sorted(hours.items(), key=lambda row: -row[1])[:10]))
-    return _counts(f"Requests by hour, UTC (busiest 10 of {len(hours)})", "hour", busiest)
+    days = sorted({hour[:10] for hour in hours})
+    table = Table(title="Requests by hour, UTC", title_justify="left")
+    table.add_column("day")
+    table.add_column("0h    6h    12h   18h   ", no_wrap=True)
+    table.add_column("requests", justify="right")
+    largest = max(hours.values(), default=0)
+    for day in days[-DAYS_SHOWN:]:
+        counts = [hours.get(f"{day}T{hour:02d}", 0) for hour in range(24)]
+        table.add_row(day, "".join(_bar(n, largest) for n in counts), f"{sum(counts):,}")
+    if len(days) > DAYS_SHOWN:
+        table.caption = f"the latest {DAYS_SHOWN} of {len(days)} days"
+    return table
+
+
+def _bar(count: int, largest: int) -> str:
+    """One character as high as its share of the largest count; blank for none."""
+    return " " if count == 0 else BARS[(count * len(BARS) - 1) // largest]
 
 
 def _top_paths(summary: Summary) -> Table:

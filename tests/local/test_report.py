@@ -1,0 +1,60 @@
+"""What a person reads at the end of a run."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from tests.local.test_summary import a_summary
+from tidelake.local.lifecycle import LocalStatus, StackState
+from tidelake.local.report import print_report, print_status, printable
+
+
+def shown(*, path: str = "/") -> str:
+    output = io.StringIO()
+    print_report(Console(file=output, width=120), a_summary(path=path))
+    return output.getvalue()
+
+
+def test_the_ledger_shows_what_was_set_aside_and_why() -> None:
+    lines = [line.split("│") for line in shown().splitlines() if "lines -> events" in line]
+
+    assert [cell.strip() for cell in lines[0][1:-1]] == [
+        *("lines -> events", "4", "3", "1", "rejected")
+    ]
+
+
+def test_a_day_is_drawn_as_24_bars_of_its_hours() -> None:
+    day = next(line for line in shown().splitlines() if "2015-05-17" in line)
+
+    assert day.split("│")[2] == " " + " " * 10 + "█▄" + " " * 12 + " "
+
+
+def test_a_logged_path_cannot_drive_the_terminal() -> None:
+    assert printable("/a\x1b[2Jb\u202e") == "/a\\x1b[2Jb\\u202e"
+
+
+def test_a_logged_path_is_no_markup() -> None:
+    assert "/[bold]x[/bold]" in shown(path="/[bold]x[/bold]")
+
+
+def test_status_names_what_does_nothing_here() -> None:
+    output = io.StringIO()
+
+    print_status(
+        Console(file=output, width=120),
+        LocalStatus(
+            endpoint="http://127.0.0.1:4566",
+            pid=17,
+            stacks=(StackState("tidelake-local-storage", "CREATE_COMPLETE"),),
+            inert_types=("AWS::Budgets::Budget",),
+        ),
+    )
+
+    assert output.getvalue().splitlines() == [
+        "running at http://127.0.0.1:4566, process 17",
+        "  tidelake-local-storage  CREATE_COMPLETE",
+        "recorded only, they do nothing on the local AWS:",
+        "  AWS::Budgets::Budget",
+    ]

@@ -1,0 +1,57 @@
+"""Exit statuses and the one line of an error."""
+
+from __future__ import annotations
+
+import pytest
+
+from tidelake import cli
+from tidelake.contract.errors import ConfigurationError, InputError, PipelineError
+
+
+def run_raising(error: BaseException, monkeypatch: pytest.MonkeyPatch, *options: str) -> int:
+    def fail(_: object) -> int:
+        raise error
+
+    monkeypatch.setattr(cli, "_local_down", fail)
+    return cli.main([*options, "local", "down"])
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (InputError("access.log is empty"), 2, "tidelake: access.log is empty"),
+        (
+            ConfigurationError("environment", "prood", "one of local, dev, prod"),
+            2,
+            "tidelake: environment = 'prood' is not allowed; allowed: one of local, dev, prod",
+        ),
+        (PipelineError("step s-1 FAILED"), 1, "tidelake: step s-1 FAILED"),
+        (ZeroDivisionError("oh"), 1, "tidelake: ZeroDivisionError: oh (--debug shows where)"),
+        (KeyboardInterrupt(), 130, "tidelake: interrupted"),
+    ],
+)
+def test_an_error_is_one_line_and_a_status(
+    error: BaseException,
+    status: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run_raising(error, monkeypatch) == status
+    assert capsys.readouterr().err == f"{said}\n"
+
+
+def test_debug_shows_the_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_raising(InputError("access.log is empty"), monkeypatch, "--debug")
+
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_no_command_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main([])
+
+    assert caught.value.code == 2
+    assert "usage: tidelake" in capsys.readouterr().err
