@@ -123,6 +123,18 @@ class LakeConfig:
     old_version_expiry_days: int = option(
         30, "How long overwritten and deleted objects are kept.", minimum=1, maximum=3_650
     )
+    access_log_expiry_days: int = option(
+        90, "Age at which the log of requests to the lake is deleted.", minimum=1, maximum=3_650
+    )
+    query_result_expiry_days: int = option(
+        7, "Age at which results of Athena queries are deleted.", minimum=1, maximum=3_650
+    )
+    query_scan_limit_mib: int = option(
+        10_240,
+        "Most that one Athena query may scan; Athena takes no less than 10 MB.",
+        minimum=10,
+        maximum=1_048_576,
+    )
 
     def problems(self) -> Iterator[tuple[str, object, str]]:
         if self.last_year < self.first_year:

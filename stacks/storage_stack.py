@@ -6,6 +6,7 @@ from constructs import Construct
 
 from stacks.config import EnvironmentConfig
 from stacks.constructs.data_lake import DataLake
+from stacks.constructs.lake_queries import LakeQueries
 from stacks.pipeline_stack import PipelineStack
 from tidelake.contract.deployment import Output
 
@@ -18,6 +19,14 @@ class StorageStack(PipelineStack):
             scope, construct_id, config=config, description="tidelake: key, lake bucket, catalog"
         )
         self.lake = DataLake(self, "Lake", config=config.lake, removal=self.data_removal)
+        LakeQueries(
+            self,
+            "Queries",
+            workgroup=f"tidelake-{config.environment}",
+            scan_limit_mib=config.lake.query_scan_limit_mib,
+            lake=self.lake,
+            removal=self.data_removal,
+        )
         self.add_output(Output.LAKE_BUCKET, self.lake.bucket.bucket_name)
         self.add_output(Output.DATABASE, self.lake.catalog.database_name)
         self.add_output(Output.RAW_TABLE, self.lake.catalog.raw_table_name)

@@ -13,6 +13,7 @@ from stacks.constructs.lake_key import lake_key
 from tidelake.contract import lake
 
 _ABORTED_UPLOAD_DAYS = 7
+_ACCESS_LOG_PREFIX = "lake/"
 
 
 class DataLake(Construct):
@@ -23,6 +24,7 @@ class DataLake(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self.key = lake_key(self, "Key", removal=removal)
+        self.access_logs = _access_log_bucket(self, config, removal)
         self.bucket = s3.Bucket(
             self,
             "Bucket",
@@ -34,6 +36,8 @@ class DataLake(Construct):
             enforce_ssl=True,
             versioned=True,
             lifecycle_rules=_lifecycle(config),
+            server_access_logs_bucket=self.access_logs,
+            server_access_logs_prefix=_ACCESS_LOG_PREFIX,
             removal_policy=removal,
             auto_delete_objects=removal is cdk.RemovalPolicy.DESTROY,
         )
@@ -64,11 +68,43 @@ class DataLake(Construct):
         self.catalog.grant_manage_tables(grantee)
 
 
+def _access_log_bucket(
+    scope: Construct, config: LakeConfig, removal: cdk.RemovalPolicy
+) -> s3.Bucket:
+    """Who asked for which object of the lake, by S3's own log, at best effort.
+
+    S3 delivers such logs to no bucket whose default encryption is by a KMS key.
+    """
+    return s3.Bucket(
+        scope,
+        "AccessLogs",
+        encryption=s3.BucketEncryption.S3_MANAGED,
+        block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+        object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+        enforce_ssl=True,
+        versioned=True,
+        lifecycle_rules=[
+            s3.LifecycleRule(
+                id="expired",
+                expiration=cdk.Duration.days(config.access_log_expiry_days),
+                noncurrent_version_expiration=cdk.Duration.days(1),
+            ),
+            s3.LifecycleRule(
+                id="aborted-uploads",
+                abort_incomplete_multipart_upload_after=cdk.Duration.days(_ABORTED_UPLOAD_DAYS),
+            ),
+        ],
+        removal_policy=removal,
+        auto_delete_objects=removal is cdk.RemovalPolicy.DESTROY,
+    )
+
+
 def _lifecycle(config: LakeConfig) -> list[s3.LifecycleRule]:
     expiries = {
         lake.ERROR_PREFIX: config.error_expiry_days,
         lake.MANIFEST_PREFIX: config.manifest_expiry_days,
         lake.EMR_LOG_PREFIX: config.emr_log_expiry_days,
+        lake.QUERY_RESULT_PREFIX: config.query_result_expiry_days,
     }
     infrequent = s3.Transition(
         storage_class=s3.StorageClass.INFREQUENT_ACCESS,

@@ -10,7 +10,20 @@ from tidelake.contract.deployment import StackRole
 
 
 def lake_bucket(synthesis: Synthesis) -> JsonObject:
-    [bucket] = synthesis.resources("AWS::S3::Bucket")
+    [bucket] = [
+        bucket
+        for bucket in synthesis.resources("AWS::S3::Bucket")
+        if "NotificationConfiguration" in bucket["Properties"]
+    ]
+    return bucket
+
+
+def access_log_bucket(synthesis: Synthesis) -> JsonObject:
+    [bucket] = [
+        bucket
+        for bucket in synthesis.resources("AWS::S3::Bucket")
+        if "NotificationConfiguration" not in bucket["Properties"]
+    ]
     return bucket
 
 
@@ -26,13 +39,58 @@ def test_lake_key_is_rotated(synthesis: Synthesis) -> None:
     )
 
 
-def test_lake_bucket_admits_no_public_access(synthesis: Synthesis) -> None:
-    assert lake_bucket(synthesis)["Properties"]["PublicAccessBlockConfiguration"] == {
-        "BlockPublicAcls": True,
-        "BlockPublicPolicy": True,
-        "IgnorePublicAcls": True,
-        "RestrictPublicBuckets": True,
-    }
+def test_no_bucket_admits_public_access(synthesis: Synthesis) -> None:
+    for bucket in (lake_bucket(synthesis), access_log_bucket(synthesis)):
+        assert bucket["Properties"]["PublicAccessBlockConfiguration"] == {
+            "BlockPublicAcls": True,
+            "BlockPublicPolicy": True,
+            "IgnorePublicAcls": True,
+            "RestrictPublicBuckets": True,
+        }
+
+
+def test_requests_to_the_lake_are_logged_to_a_bucket_without_kms(synthesis: Synthesis) -> None:
+    logging = lake_bucket(synthesis)["Properties"]["LoggingConfiguration"]
+    assert logging["LogFilePrefix"] == "lake/"
+    target = synthesis.documents[StackRole.STORAGE]["Resources"][
+        logging["DestinationBucketName"]["Ref"]
+    ]
+    assert target == access_log_bucket(synthesis)
+    # S3 delivers its logs to no bucket that encrypts by a KMS key.
+    [rule] = target["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+
+
+def test_only_the_log_delivery_of_s3_may_write_access_logs(synthesis: Synthesis) -> None:
+    synthesis.template(StackRole.STORAGE).has_resource_properties(
+        "AWS::S3::BucketPolicy",
+        {
+            "PolicyDocument": {
+                "Statement": Match.array_with(
+                    [
+                        Match.object_like(
+                            {
+                                "Effect": "Allow",
+                                "Action": "s3:PutObject",
+                                "Principal": {"Service": "logging.s3.amazonaws.com"},
+                                "Condition": {
+                                    "ArnLike": {"aws:SourceArn": Match.any_value()},
+                                    "StringEquals": {
+                                        "aws:SourceAccount": {"Ref": "AWS::AccountId"}
+                                    },
+                                },
+                            }
+                        )
+                    ]
+                )
+            }
+        },
+    )
+
+
+def test_access_logs_expire(dev: Synthesis) -> None:
+    [expiry, _] = access_log_bucket(dev)["Properties"]["LifecycleConfiguration"]["Rules"]
+    assert expiry["ExpirationInDays"] == 90
 
 
 def test_lake_bucket_encrypts_with_the_lake_key_and_a_bucket_key(synthesis: Synthesis) -> None:
@@ -87,7 +145,7 @@ def test_lifecycle_follows_the_zones(dev: Synthesis) -> None:
         rule["Prefix"]: rule["ExpirationInDays"]
         for rule in rules.values()
         if "ExpirationInDays" in rule
-    } == {"streaming-errors/": 90, "manifests/": 365, "emr-logs/": 30}
+    } == {"streaming-errors/": 90, "manifests/": 365, "emr-logs/": 30, "query-results/": 7}
     assert rules["old-versions"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
     assert rules["aborted-uploads"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
 
@@ -108,12 +166,13 @@ def test_nothing_empties_the_lake_bucket_in_prod(prod: Synthesis) -> None:
 
 
 @pytest.mark.parametrize("environment", ["local", "dev"])
-def test_lake_bucket_is_emptied_and_deleted_with_its_stack_outside_prod(
+def test_both_buckets_are_emptied_and_deleted_with_their_stack_outside_prod(
     environment: str, syntheses: dict[str, Synthesis]
 ) -> None:
     synthesis = syntheses[environment]
     assert lake_bucket(synthesis)["DeletionPolicy"] == "Delete"
-    assert len(synthesis.resources("Custom::S3AutoDeleteObjects")) == 1
+    assert access_log_bucket(synthesis)["DeletionPolicy"] == "Delete"
+    assert len(synthesis.resources("Custom::S3AutoDeleteObjects")) == 2
 
 
 def test_every_stack_is_protected_from_deletion_in_prod_alone(
