@@ -7,6 +7,7 @@ ERROR_PREFIX = "streaming-errors/"
 CURATED_PREFIX = "processed-data/"
 MANIFEST_PREFIX = "manifests/"
 EMR_LOG_PREFIX = "emr-logs/"
+QUERY_RESULT_PREFIX = "query-results/"
 
 RAW_PARTITION_COLUMNS = ("year", "month", "day", "hour")
 RAW_DELIVERY_PREFIX = (
