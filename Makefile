@@ -35,10 +35,10 @@ $(VENV)/bin/python:
 	@echo "Setting up $(VENV) (once)"
 	@$(PYTHON) -m venv $(VENV)
 
-$(RUNTIME): requirements.txt constraints.txt pyproject.toml | $(VENV)/bin/python
+$(RUNTIME): requirements.txt constraints.txt build-constraints.txt pyproject.toml | $(VENV)/bin/python
 	@echo "Installing the pinned packages (about a minute)"
 	@$(PIP) install $(PIP_PIN)
-	@$(PIP) install -c constraints.txt -r requirements.txt -e .
+	@$(PIP) install -c constraints.txt --build-constraint build-constraints.txt -r requirements.txt -e .
 	@touch $@
 
 $(DEV): requirements-dev.txt constraints.txt $(RUNTIME)
@@ -78,7 +78,7 @@ diff deploy destroy: $(RUNTIME) $(TOOLCHAIN)
 lock:
 	@rm -rf build/lock && $(PYTHON) -m venv build/lock
 	@build/lock/bin/python -m pip install --quiet $(PIP_PIN)
-	@build/lock/bin/python -m pip install --quiet -r requirements.txt -r requirements-dev.txt
+	@build/lock/bin/python -m pip install --quiet --build-constraint build-constraints.txt -r requirements.txt -r requirements-dev.txt
 	@{ echo "# Written by 'make lock': every package that the requirements pull in."; \
 	   build/lock/bin/python -m pip freeze; } > constraints.txt
 	@rm -rf build/lock
