@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from constructs import Node
 
+from stacks.emr_releases import REFUSED_RELEASES, RELEASES
 from stacks.options import option, parse
 from tidelake.contract.errors import ConfigurationError
 
@@ -161,7 +162,30 @@ class NetworkConfig:
         choices=_ENDPOINT_SERVICES,
     )
 
+    vpc_id: str = option(
+        "",
+        "A VPC that exists already, instead of one of its own; empty for its own. It needs "
+        "private subnets, the endpoints below, and EMR's tag on VPC and subnets.",
+        pattern=r"(vpc-[0-9a-f]{8,17})?",
+        pattern_text="empty, or the id of a VPC, such as vpc-0123456789abcdef0",
+    )
+    subnet_ids: tuple[str, ...] = option(
+        (),
+        "Subnets of that VPC; instance groups use the first, instance fleets choose.",
+        pattern=r"subnet-[0-9a-f]{8,17}",
+        pattern_text="the id of a subnet, such as subnet-0123456789abcdef0",
+    )
+    flow_log_days: int = option(
+        0,
+        "How long the log of all connections in the VPC is kept; 0 keeps none.",
+        choices=(0, *_LOG_RETENTION_DAYS),
+    )
+
     def problems(self) -> Iterator[tuple[str, object, str]]:
+        if bool(self.vpc_id) != bool(self.subnet_ids):
+            yield "subnet_ids", list(self.subnet_ids), "one or more if and only if vpc_id is set"
+        if self.vpc_id and self.flow_log_days:
+            yield "flow_log_days", self.flow_log_days, "0 where vpc_id is set: the VPC is not ours"
         try:
             fits = 16 <= ipaddress.IPv4Network(self.cidr).prefixlen <= 24
         except ValueError:
@@ -175,7 +199,10 @@ class ClusterConfig:
     """The EMR cluster that runs the Spark steps."""
 
     release_label: str = option(
-        "emr-7.13.0", "EMR release: Spark 3.5.6 and Iceberg in the image.", choices=("emr-7.13.0",)
+        "emr-7.13.0",
+        "EMR release; its Spark, Python and applications are pinned with it.",
+        pattern=r"emr-(spark-)?\d+\.\d+\.\d+",
+        pattern_text="a release of EMR that the job is known to run on, such as emr-7.13.0",
     )
     primary_instance_type: str = option(
         "m5.xlarge",
@@ -192,11 +219,40 @@ class ClusterConfig:
     core_instances: int = option(
         2, "Core nodes at the start, and the fewest under scaling.", minimum=1, maximum=1_000
     )
+    task_instances: int = option(
+        0,
+        "Task nodes at the start, on spot: they hold no data, so that losing one costs time alone.",
+        minimum=0,
+        maximum=1_000,
+    )
+    task_instance_types: tuple[str, ...] = option(
+        ("m5.xlarge",),
+        "Instance types of the task nodes; groups use the first, fleets choose by price and "
+        "capacity, and fall back to on-demand.",
+        pattern=_INSTANCE_TYPE,
+        pattern_text=_INSTANCE_TYPE_TEXT,
+    )
+    capacity: str = option(
+        "groups",
+        "Instance groups, or instance fleets, which choose subnet and types when they start.",
+        choices=("groups", "fleets"),
+    )
     maximum_instances: int = option(
         2,
-        "Most core nodes under EMR managed scaling; equal to core_instances, no scaling.",
+        "Most core and task nodes under scaling; equal to those at the start, no scaling.",
         minimum=1,
         maximum=1_000,
+    )
+    scaling: str = option(
+        "managed",
+        "EMR's managed scaling, or own rules on free YARN memory, which need instance groups.",
+        choices=("managed", "yarn_memory"),
+    )
+    certificates_uri: str = option(
+        "",
+        "Zip of PEM certificates on S3 that encrypts traffic between nodes; empty for none.",
+        pattern=r"(s3://[a-z0-9.-]{3,63}/\S+\.zip)?",
+        pattern_text="empty, or an S3 URI such as s3://my-bucket/certificates.zip",
     )
     volume_gib: int = option(
         64, "Size of each node's data volume (gp3).", minimum=10, maximum=16_384
@@ -206,10 +262,26 @@ class ClusterConfig:
     )
     termination_protection: bool = option(False, "Whether the cluster refuses to be terminated.")
 
+    @property
+    def fewest_instances(self) -> int:
+        """Core and task nodes at the start."""
+        return self.core_instances + self.task_instances
+
+    @property
+    def scales(self) -> bool:
+        return self.maximum_instances > self.fewest_instances
+
     def problems(self) -> Iterator[tuple[str, object, str]]:
-        if self.maximum_instances < self.core_instances:
-            least = f"core_instances ({self.core_instances}) or more"
+        if self.release_label not in RELEASES:
+            refused = "; ".join(f"{label} {why}" for label, why in REFUSED_RELEASES.items())
+            yield "release_label", self.release_label, f"one of {', '.join(RELEASES)} ({refused})"
+        if self.maximum_instances < self.fewest_instances:
+            least = f"core_instances and task_instances ({self.fewest_instances}) or more"
             yield "maximum_instances", self.maximum_instances, least
+        if not self.task_instance_types:
+            yield "task_instance_types", [], "one type or more"
+        if self.capacity == "fleets" and self.scaling == "yarn_memory":
+            yield "scaling", self.scaling, "managed where capacity is fleets"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,7 +32,9 @@ class ProcessingStack(PipelineStack):
         super().__init__(
             scope, construct_id, config=config, description="tidelake: Spark cluster and trigger"
         )
-        network = PrivateNetwork(self, "Network", config=config.network)
+        network = PrivateNetwork(
+            self, "Network", config=config.network, key=lake.key, log_removal=self.data_removal
+        )
         cluster = SparkCluster(self, "Spark", config=config.cluster, network=network, lake=lake)
         job = spark_job(self, "Job", _JOB)
         shared_code = spark_shared_code(self, "SharedCode")

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from stacks.config import NetworkConfig
+from stacks.constructs.endpoint_policies import (
+    admit_own_buckets_and_repositories,
+    admit_own_identities,
+)
+from stacks.constructs.service_logs import service_log_group
 
 EMR_POLICY_TAG = ("for-use-with-amazon-emr-managed-policies", "true")
 """What EMR's managed service policy demands of all that it may touch."""
@@ -21,47 +27,48 @@ _HTTPS_PORT = 443
 class PrivateNetwork(Construct):
     """A VPC of private subnets: S3 and DynamoDB by gateway, other services by interface.
 
+    Where a VPC is given, only the security groups are made; its endpoints, and EMR's tag on VPC
+    and subnets, are then the duty of whoever owns it.
+
     The security groups carry every rule that EMR needs, so that it adds none of its own: those
     would refer to each other and keep the stack from being deleted.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, config: NetworkConfig) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: NetworkConfig,
+        key: kms.IKey,
+        log_removal: cdk.RemovalPolicy,
+    ) -> None:
         super().__init__(scope, construct_id)
-        self.vpc = ec2.Vpc(
-            self,
-            "Vpc",
-            ip_addresses=ec2.IpAddresses.cidr(config.cidr),
-            max_azs=config.availability_zones,
-            nat_gateways=0,
-            subnet_configuration=[
-                ec2.SubnetConfiguration(name="private", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
-            ],
-            gateway_endpoints={
-                "S3": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.S3),
-                "DynamoDb": ec2.GatewayVpcEndpointOptions(
-                    service=ec2.GatewayVpcEndpointAwsService.DYNAMODB
-                ),
-            },
-            # Nothing uses the default group; emptying it would take a function of its own.
-            restrict_default_security_group=False,
-        )
+        if config.vpc_id:
+            # Its zones are needed by nothing here, but CDK takes no empty list.
+            self._vpc: ec2.IVpc = ec2.Vpc.from_vpc_attributes(
+                self, "Vpc", vpc_id=config.vpc_id, availability_zones=["any"]
+            )
+            self.subnet_ids = list(config.subnet_ids)
+        else:
+            own = _own_vpc(self, config)
+            if config.flow_log_days:
+                _log_connections(own, days=config.flow_log_days, key=key, removal=log_removal)
+            self._vpc = own
+            self.subnet_ids = [subnet.subnet_id for subnet in own.isolated_subnets]
         self.primary_group = self._group("PrimaryNode", "tidelake: EMR primary node")
         self.core_group = self._group("CoreNodes", "tidelake: EMR core and task nodes")
         self.service_group = self._group("ServiceAccess", "tidelake: EMR service")
         self._connect_nodes()
-        self._add_endpoints(config.interface_endpoints)
+        if not config.vpc_id:
+            self._add_endpoints(config.interface_endpoints)
         cdk.Tags.of(self).add(*EMR_POLICY_TAG)
-
-    @property
-    def subnet(self) -> ec2.ISubnet:
-        """The subnet of the cluster; instance groups live in one."""
-        return self.vpc.isolated_subnets[0]
 
     def _group(self, construct_id: str, description: str) -> ec2.SecurityGroup:
         return ec2.SecurityGroup(
             self,
             construct_id,
-            vpc=self.vpc,
+            vpc=self._vpc,
             description=description,
             allow_all_outbound=construct_id != "ServiceAccess",
         )
@@ -90,9 +97,41 @@ class PrivateNetwork(Construct):
         for peer in (self.primary_group, self.core_group):
             group.add_ingress_rule(peer, ec2.Port.tcp(_HTTPS_PORT), "nodes to AWS services")
         for service in services:
-            self.vpc.add_interface_endpoint(
+            endpoint = self._vpc.add_interface_endpoint(
                 f"Endpoint-{service}",
                 service=ec2.InterfaceVpcEndpointAwsService(service),
                 security_groups=[group],
                 open=False,
             )
+            admit_own_identities(endpoint)
+
+
+def _own_vpc(scope: Construct, config: NetworkConfig) -> ec2.Vpc:
+    vpc = ec2.Vpc(
+        scope,
+        "Vpc",
+        ip_addresses=ec2.IpAddresses.cidr(config.cidr),
+        max_azs=config.availability_zones,
+        nat_gateways=0,
+        subnet_configuration=[
+            ec2.SubnetConfiguration(name="private", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
+        ],
+        # Nothing uses the default group; emptying it would take a function of its own.
+        restrict_default_security_group=False,
+    )
+    admit_own_buckets_and_repositories(
+        vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3), scope
+    )
+    admit_own_identities(
+        vpc.add_gateway_endpoint("DynamoDb", service=ec2.GatewayVpcEndpointAwsService.DYNAMODB)
+    )
+    return vpc
+
+
+def _log_connections(vpc: ec2.Vpc, *, days: int, key: kms.IKey, removal: cdk.RemovalPolicy) -> None:
+    group = service_log_group(vpc, "Connections", retention_days=days, removal=removal, key=key)
+    vpc.add_flow_log(
+        "FlowLog",
+        destination=ec2.FlowLogDestination.to_cloud_watch_logs(group),
+        traffic_type=ec2.FlowLogTrafficType.ALL,
+    )

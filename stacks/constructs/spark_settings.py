@@ -9,15 +9,18 @@ from tidelake.contract import lake
 
 _CATALOG = f"spark.sql.catalog.{lake.CATALOG}"
 _MULTIPART_BYTES = 128 * 1024 * 1024
-_PYTHON = "/usr/bin/python3.11"
-"""The cluster's default is 3.9, too old for the code that the jobs share."""
 
 
-def cluster_configurations(bucket: s3.IBucket) -> list[emr.CfnCluster.ConfigurationProperty]:
-    """The lake's Iceberg catalog, and defaults for every job of the cluster."""
+def cluster_configurations(
+    bucket: s3.IBucket, *, python: str
+) -> list[emr.CfnCluster.ConfigurationProperty]:
+    """The lake's Iceberg catalog, and defaults for every job of the cluster.
+
+    `python` is the interpreter's version: a cluster's default may be too old for the jobs.
+    """
     classifications = {
         "iceberg-defaults": {"iceberg.enabled": "true"},
-        "spark-defaults": _iceberg_catalog(bucket) | _session(),
+        "spark-defaults": _iceberg_catalog(bucket) | _session(python),
     }
     return [
         emr.CfnCluster.ConfigurationProperty(
@@ -39,7 +42,8 @@ def _iceberg_catalog(bucket: s3.IBucket) -> dict[str, str]:
     }
 
 
-def _session() -> dict[str, str]:
+def _session(python: str) -> dict[str, str]:
+    interpreter = f"/usr/bin/python{python}"
     return {
         "spark.serializer": "org.apache.spark.serializer.KryoSerializer",
         "spark.sql.adaptive.enabled": "true",
@@ -47,6 +51,6 @@ def _session() -> dict[str, str]:
         "spark.sql.parquet.compression.codec": "snappy",
         "spark.sql.session.timeZone": "UTC",
         "spark.hadoop.fs.s3a.multipart.size": str(_MULTIPART_BYTES),
-        "spark.pyspark.python": _PYTHON,
-        "spark.pyspark.driver.python": _PYTHON,
+        "spark.pyspark.python": interpreter,
+        "spark.pyspark.driver.python": interpreter,
     }

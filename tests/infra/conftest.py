@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,21 @@ def synthesize(environment: str, folder: Path, context: JsonObject) -> Synthesis
         {role: artifact.template for role, artifact in artifacts.items()},
         {role: artifact.termination_protection is True for role, artifact in artifacts.items()},
     )
+
+
+Configured = Callable[..., Synthesis]
+
+
+@pytest.fixture
+def configured(tmp_path: Path) -> Configured:
+    """Synthesises `dev` with sections of its configuration replaced."""
+
+    def build(**sections: Any) -> Synthesis:
+        context = cdk_context()
+        context["environments"]["dev"].update(sections)
+        return synthesize("dev", tmp_path, context)
+
+    return build
 
 
 @pytest.fixture(scope="session")

@@ -83,6 +83,43 @@ REFUSALS = [
         "environments.dev.cluster.maximum_instances",
         2,
     ),
+    (
+        {"cluster": {"capacity": "fleets", "scaling": "yarn_memory"}},
+        "environments.dev.cluster.scaling",
+        "yarn_memory",
+    ),
+    (
+        {"cluster": {"task_instances": 1}},
+        "environments.dev.cluster.maximum_instances",
+        2,
+    ),
+    (
+        {"cluster": {"task_instance_types": []}},
+        "environments.dev.cluster.task_instance_types",
+        [],
+    ),
+    (
+        {"cluster": {"certificates_uri": "https://example.org/c.zip"}},
+        "environments.dev.cluster.certificates_uri",
+        "https://example.org/c.zip",
+    ),
+    ({"network": {"vpc_id": "vpc-1"}}, "environments.dev.network.vpc_id", "vpc-1"),
+    (
+        {"network": {"vpc_id": "vpc-0123456789abcdef0"}},
+        "environments.dev.network.subnet_ids",
+        [],
+    ),
+    (
+        {
+            "network": {
+                "vpc_id": "vpc-0123456789abcdef0",
+                "subnet_ids": ["subnet-0123456789abcdef0"],
+                "flow_log_days": 7,
+            }
+        },
+        "environments.dev.network.flow_log_days",
+        7,
+    ),
     ({"cluster": {"step_concurrency": 257}}, "environments.dev.cluster.step_concurrency", 257),
     (
         {"trigger": {"batching_window_seconds": 0}},
@@ -120,6 +157,14 @@ def test_a_refusal_names_key_value_and_what_is_allowed() -> None:
     assert str(error.value) == (
         "environments.dev.stream.retention_hours = 12 is not allowed; "
         "allowed: a whole number from 24 to 8760"
+    )
+
+
+def test_a_release_that_cannot_run_the_job_is_refused_with_the_reason() -> None:
+    with pytest.raises(ConfigurationError) as error:
+        read({"cluster": {"release_label": "emr-6.15.0"}})
+    assert "one of emr-7.13.0 (emr-6.15.0 has Python 3.7, and the job needs 3.11;" in str(
+        error.value
     )
 
 

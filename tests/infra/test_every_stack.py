@@ -157,8 +157,8 @@ def test_what_costs_money_carries_the_tags(synthesis: Synthesis, key: str) -> No
 
 def test_every_log_group_is_encrypted_and_expires(synthesis: Synthesis) -> None:
     groups = synthesis.resources("AWS::Logs::LogGroup")
-    assert len(groups) == 2
-    expected_days = {"local": 1, "dev": 7, "prod": 365}[synthesis.environment]
-    for group in groups:
-        assert group["Properties"]["RetentionInDays"] == expected_days
-        assert "KmsKeyId" in group["Properties"]
+    # Those of delivery and trigger, and in prod that of the network's connections.
+    expected_days = {"local": [1, 1], "dev": [7, 7], "prod": [90, 365, 365]}
+    days = sorted(group["Properties"]["RetentionInDays"] for group in groups)
+    assert days == expected_days[synthesis.environment]
+    assert all("KmsKeyId" in group["Properties"] for group in groups)

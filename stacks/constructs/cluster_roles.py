@@ -1,0 +1,139 @@
+"""Who the cluster is to AWS: its service, its nodes, and its rules for scaling."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+
+def node_role(scope: Construct, *, certificates_uri: str) -> iam.Role:
+    """The role of the nodes, so of every Spark job; the lake's own grants come on top."""
+    role = iam.Role(
+        scope,
+        "NodeRole",
+        description="EMR nodes: Spark on the lake, and sessions through Systems Manager",
+        assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"),
+        managed_policies=[
+            iam.ManagedPolicy.from_aws_managed_policy_name("AmazonSSMManagedInstanceCore")
+        ],
+    )
+    stack = cdk.Stack.of(scope)
+    role.add_to_policy(
+        iam.PolicyStatement(
+            sid="FetchEmrPrograms",
+            actions=["s3:GetObject"],
+            resources=[f"arn:{stack.partition}:s3:::{stack.region}.elasticmapreduce/*"],
+        )
+    )
+    if certificates_uri:
+        role.add_to_policy(
+            iam.PolicyStatement(
+                sid="FetchCertificates",
+                actions=["s3:GetObject"],
+                resources=[f"arn:{stack.partition}:s3:::{certificates_uri.removeprefix('s3://')}"],
+            )
+        )
+    return role
+
+
+def service_role(scope: Construct, nodes: iam.IRole, key: kms.IKey) -> iam.Role:
+    """The role by which EMR starts nodes, and encrypts their volumes with `key`."""
+    role = iam.Role(
+        scope,
+        "ServiceRole",
+        description="EMR: starts and ends the cluster's nodes",
+        assumed_by=_emr(scope),
+        managed_policies=[
+            iam.ManagedPolicy.from_aws_managed_policy_name("service-role/AmazonEMRServicePolicy_v2")
+        ],
+    )
+    role.add_to_policy(
+        iam.PolicyStatement(
+            sid="GiveNodesTheirRole",
+            actions=["iam:PassRole"],
+            resources=[nodes.role_arn],
+            conditions={"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
+        )
+    )
+    key.grant(
+        role,
+        *("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt"),
+        *("kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo"),
+    )
+    role.add_to_policy(
+        iam.PolicyStatement(
+            sid="LendKeyToVolumes",
+            actions=["kms:CreateGrant"],
+            resources=[key.key_arn],
+            conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}},
+        )
+    )
+    return role
+
+
+def scaling_role(scope: Construct) -> iam.Role:
+    """The role by which own scaling rules see the cluster's alarms and resize its groups.
+
+    EMR takes no role for this that is narrowed to one cluster: the rules are set as the cluster
+    starts, before it has an id.
+    """
+    stack = cdk.Stack.of(scope)
+    role = iam.Role(
+        scope,
+        "ScalingRole",
+        description="EMR: resizes the cluster's groups by its own rules",
+        assumed_by=iam.CompositePrincipal(
+            _emr(scope),
+            iam.ServicePrincipal(
+                "application-autoscaling.amazonaws.com",
+                conditions={"StringEquals": {"aws:SourceAccount": stack.account}},
+            ),
+        ),
+    )
+    role.add_to_policy(
+        iam.PolicyStatement(
+            sid="ResizeGroups",
+            actions=[
+                "elasticmapreduce:ListInstanceGroups",
+                "elasticmapreduce:ModifyInstanceGroups",
+            ],
+            resources=[
+                stack.format_arn(service="elasticmapreduce", resource="cluster", resource_name="*")
+            ],
+            conditions={
+                "StringEquals": {
+                    "elasticmapreduce:ResourceTag/for-use-with-amazon-emr-managed-policies": "true"
+                }
+            },
+        )
+    )
+    role.add_to_policy(
+        iam.PolicyStatement(
+            sid="SeeAlarms",
+            actions=["cloudwatch:DescribeAlarms"],
+            resources=[
+                stack.format_arn(
+                    service="cloudwatch",
+                    resource="alarm",
+                    resource_name="*",
+                    arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+                )
+            ],
+        )
+    )
+    return role
+
+
+def _emr(scope: Construct) -> iam.ServicePrincipal:
+    stack = cdk.Stack.of(scope)
+    return iam.ServicePrincipal(
+        "elasticmapreduce.amazonaws.com",
+        conditions={
+            "StringEquals": {"aws:SourceAccount": stack.account},
+            "ArnLike": {
+                "aws:SourceArn": stack.format_arn(service="elasticmapreduce", resource="*")
+            },
+        },
+    )
