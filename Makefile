@@ -2,7 +2,7 @@
 #
 #   make demo [INPUT=access.log] [OUT=build/demo] [KEEP=1]   the whole pipeline on this machine
 #   make test                                               every test
-#   make lint                                               ruff, types, import rules, templates
+#   make lint                                               ruff, types, import rules, gates over the templates
 #   make bootstrap|synth|diff|deploy|destroy [ENV=dev]      the stacks, on AWS
 #   make lock                                               write the pins anew
 #   make clean                                              remove what the targets made
@@ -50,8 +50,11 @@ $(TOOLCHAIN): package-lock.json tidelake/local/spark-jars.lock $(RUNTIME)
 	@$(BIN)/tidelake local setup
 	@touch $@
 
+# File names reach the shell through its environment: whatever they hold, they are names.
+demo: export DEMO_INPUT = $(value INPUT)
+demo: export DEMO_OUT = $(value OUT)
 demo: $(RUNTIME) $(TOOLCHAIN)
-	@$(BIN)/tidelake demo --source web_log $(if $(INPUT),--file "$(INPUT)",--events $(EVENTS)) --out "$(OUT)" $(if $(KEEP),--keep)
+	@$(BIN)/tidelake demo --source web_log $(if $(value INPUT),--file "$$DEMO_INPUT",--events $(EVENTS)) --out "$$DEMO_OUT" $(if $(KEEP),--keep)
 
 test: setup
 	@$(BIN)/pytest
@@ -61,6 +64,7 @@ lint: setup
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/pytest tests/infra/gates
 
 # The pinned CDK CLI, run by the Node that the set-up found.
 CDK = PATH="$$($(BIN)/tidelake local setup --print-path):$$PATH" node_modules/.bin/cdk --no-notices

@@ -57,11 +57,7 @@ def service_role(scope: Construct, nodes: iam.IRole, key: kms.IKey) -> iam.Role:
             conditions={"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
         )
     )
-    key.grant(
-        role,
-        *("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt"),
-        *("kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo"),
-    )
+    grant_encrypt_disks(key, role)
     role.add_to_policy(
         iam.PolicyStatement(
             sid="LendKeyToVolumes",
@@ -71,6 +67,15 @@ def service_role(scope: Construct, nodes: iam.IRole, key: kms.IKey) -> iam.Role:
         )
     )
     return role
+
+
+def grant_encrypt_disks(key: kms.IKey, grantee: iam.IGrantable) -> None:
+    """What EMR's security configuration asks of service and nodes, to encrypt their disks."""
+    key.grant(
+        grantee,
+        *("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"),
+        *("kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo"),
+    )
 
 
 def scaling_role(scope: Construct) -> iam.Role:

@@ -14,6 +14,9 @@ from tidelake.contract import lake
 
 _ABORTED_UPLOAD_DAYS = 7
 _ACCESS_LOG_PREFIX = "lake/"
+_READ = ("s3:GetObject",)
+_WRITE = ("s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:PutObject")
+_DELETE = ("s3:DeleteObject",)
 
 
 class DataLake(Construct):
@@ -44,28 +47,41 @@ class DataLake(Construct):
         _send_events(self.bucket)
         self.catalog = LakeCatalog(self, "Catalog", config=config, bucket=self.bucket)
 
-    def grant_deliver(self, grantee: iam.IGrantable) -> iam.Grant:
+    def grant_deliver(self, grantee: iam.IGrantable) -> None:
         """Let a delivery stream write raw objects, and set aside what it cannot deliver."""
-        for prefix in (lake.RAW_PREFIX, lake.ERROR_PREFIX):
-            self.bucket.grant_put(grantee, f"{prefix}*")
-        self.key.grant_decrypt(grantee)
-        return iam.Grant.add_to_principal(
-            grantee=grantee,
-            actions=["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
-            resource_arns=[self.bucket.bucket_arn],
-        )
+        self._grant_objects(grantee, _WRITE, lake.RAW_PREFIX, lake.ERROR_PREFIX)
+        self._grant_list(grantee, "s3:ListBucketMultipartUploads")
 
-    def grant_write_manifests(self, grantee: iam.IGrantable) -> iam.Grant:
+    def grant_write_manifests(self, grantee: iam.IGrantable) -> None:
         """Let the trigger write down what a step shall read."""
-        return self.bucket.grant_put(grantee, f"{lake.MANIFEST_PREFIX}*")
+        self._grant_objects(grantee, _WRITE, lake.MANIFEST_PREFIX)
 
     def grant_process(self, grantee: iam.IGrantable) -> None:
         """Let Spark read raw objects and manifests, own the curated zone, and keep its logs."""
-        self.bucket.grant_read(grantee, f"{lake.RAW_PREFIX}*")
-        self.bucket.grant_read(grantee, f"{lake.MANIFEST_PREFIX}*")
-        self.bucket.grant_read_write(grantee, f"{lake.CURATED_PREFIX}*")
-        self.bucket.grant_put(grantee, f"{lake.EMR_LOG_PREFIX}*")
+        self._grant_objects(grantee, _READ, lake.RAW_PREFIX, lake.MANIFEST_PREFIX)
+        self._grant_objects(grantee, _READ + _WRITE + _DELETE, lake.CURATED_PREFIX)
+        self._grant_objects(grantee, _WRITE, lake.EMR_LOG_PREFIX)
+        self._grant_list(grantee)
         self.catalog.grant_manage_tables(grantee)
+
+    def _grant_objects(
+        self, grantee: iam.IGrantable, actions: tuple[str, ...], *prefixes: str
+    ) -> None:
+        """Exactly these actions: those of the bucket's own grants reach beyond objects."""
+        iam.Grant.add_to_principal(
+            grantee=grantee,
+            actions=list(actions),
+            resource_arns=[self.bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes],
+        )
+        # An upload in parts needs both.
+        self.key.grant(grantee, "kms:Decrypt", "kms:GenerateDataKey")
+
+    def _grant_list(self, grantee: iam.IGrantable, *actions: str) -> None:
+        iam.Grant.add_to_principal(
+            grantee=grantee,
+            actions=["s3:GetBucketLocation", "s3:ListBucket", *actions],
+            resource_arns=[self.bucket.bucket_arn],
+        )
 
 
 def _access_log_bucket(

@@ -6,6 +6,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kinesisfirehose as firehose
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from stacks.config import DeliveryConfig
@@ -39,7 +40,7 @@ class ParquetDelivery(Construct):
         logs = service_log_group(
             self, "Logs", retention_days=log_retention_days, removal=log_removal, key=lake.key
         )
-        stream.grant_read(role)
+        _grant_read(stream, role, lake.key)
         lake.grant_deliver(role)
         logs.grant_write(role)
         destination = firehose.S3Bucket(
@@ -72,6 +73,16 @@ class ParquetDelivery(Construct):
         # The L2 brings the addresses of Firehose, which only a private Redshift would need.
         cdk.Stack.of(self).node.try_remove_child(_ADDRESSES)
         self.stream_name = delivery_stream.delivery_stream_name
+
+
+def _grant_read(stream: kinesis.IStream, grantee: iam.IGrantable, key: kms.IKey) -> None:
+    """What Firehose does with its source; the stream's own grant reaches its consumers too."""
+    stream.grant(
+        grantee,
+        *("kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords"),
+        *("kinesis:GetShardIterator", "kinesis:ListShards"),
+    )
+    key.grant(grantee, "kms:Decrypt")
 
 
 def _delivery_role(scope: Construct) -> iam.Role:

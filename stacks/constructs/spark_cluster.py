@@ -10,7 +10,12 @@ from constructs import Construct
 
 from stacks.config import ClusterConfig
 from stacks.constructs.cluster_capacity import cluster_instances, managed_scaling
-from stacks.constructs.cluster_roles import node_role, scaling_role, service_role
+from stacks.constructs.cluster_roles import (
+    grant_encrypt_disks,
+    node_role,
+    scaling_role,
+    service_role,
+)
 from stacks.constructs.cluster_security import security_configuration
 from stacks.constructs.data_lake import DataLake
 from stacks.constructs.private_network import EMR_POLICY_TAG, PrivateNetwork
@@ -38,6 +43,7 @@ class SparkCluster(Construct):
         release = RELEASES[config.release_label]
         self._node_role = node_role(self, certificates_uri=config.certificates_uri)
         lake.grant_process(self._node_role)
+        grant_encrypt_disks(lake.key, self._node_role)
         service = service_role(self, self._node_role, lake.key)
         profile = iam.InstanceProfile(self, "NodeProfile", role=self._node_role)
         security = security_configuration(
@@ -77,7 +83,11 @@ class SparkCluster(Construct):
     def run_from(self, code: assets.Asset) -> None:
         """Let the nodes fetch code that their steps name."""
         # The asset's own grant would open the whole bucket that all assets of the account share.
-        code.bucket.grant_read(self._node_role, code.s3_object_key)
+        iam.Grant.add_to_principal(
+            grantee=self._node_role,
+            actions=["s3:GetObject"],
+            resource_arns=[code.bucket.arn_for_objects(code.s3_object_key)],
+        )
 
     def grant_submit_steps(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let the grantee add steps to this cluster, and look up those it has."""

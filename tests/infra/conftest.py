@@ -53,6 +53,11 @@ class Synthesis:
         ]
 
 
+def listed(value: Any) -> list[Any]:
+    """A value of a template that may be one or a list of them."""
+    return value if isinstance(value, list) else [value]
+
+
 def cdk_context() -> JsonObject:
     """The context of `cdk.json`, a fresh copy."""
     context: JsonObject = json.loads((PROJECT / "cdk.json").read_text())["context"]

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.infra.conftest import PROJECT, Synthesis, cdk_context
+from tests.infra.conftest import PROJECT, cdk_context
 
 
 def run_app(outdir: Path, environment: str | None, *, validate: bool) -> tuple[int, str]:
@@ -57,19 +57,3 @@ def test_an_unknown_environment_gets_one_line_and_exit_status_2(tmp_path: Path) 
         2,
         ["environment = 'stage' is not allowed; allowed: one of local, dev, prod"],
     )
-
-
-def test_templates_have_no_finding_of_cfn_lint(synthesis: Synthesis) -> None:
-    finished = subprocess.run(
-        [
-            Path(sys.executable).with_name("cfn-lint"),
-            # W3005, a dependency stated twice: CDK's own constructs do so, and it is harmless.
-            *("--ignore-checks", "W3005", "--"),
-            *synthesis.files(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert (finished.returncode, finished.stdout) == (0, "")

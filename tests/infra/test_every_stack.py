@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.infra.conftest import JsonObject, Synthesis
+from tests.infra.conftest import JsonObject, Synthesis, listed
 from tidelake.contract.deployment import Output, StackRole
 
 # Properties that would give a resource a name of ours; the tables of the catalog need one, an SSM
@@ -34,10 +34,6 @@ def statements(synthesis: Synthesis) -> Iterator[JsonObject]:
     """Every statement that grants something to one of our roles."""
     for policy in synthesis.resources("AWS::IAM::Policy"):
         yield from policy["Properties"]["PolicyDocument"]["Statement"]
-
-
-def listed(value: object) -> list[object]:
-    return value if isinstance(value, list) else [value]
 
 
 def test_every_output_of_the_contract_is_there(synthesis: Synthesis) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aws_cdk.assertions import Match
 
-from tests.infra.conftest import JsonObject, Synthesis
+from tests.infra.conftest import JsonObject, Synthesis, listed
 from tidelake.contract.deployment import StackRole
 
 
@@ -161,10 +161,10 @@ def test_nodes_may_touch_each_zone_only_as_they_need(synthesis: Synthesis) -> No
         for resource in resources if isinstance(resources, list) else [resources]:
             last = resource.get("Fn::Join", ["", [""]])[1][-1]
             if isinstance(last, str) and last.endswith("/*") and "elasticmap" not in last:
-                zones.setdefault(last, set()).update(statement["Action"])
+                zones.setdefault(last, set()).update(listed(statement["Action"]))
     written = {zone for zone, actions in zones.items() if "s3:PutObject" in actions}
-    read = {zone for zone, actions in zones.items() if "s3:GetObject*" in actions}
-    deleted = {zone for zone, actions in zones.items() if "s3:DeleteObject*" in actions}
+    read = {zone for zone, actions in zones.items() if "s3:GetObject" in actions}
+    deleted = {zone for zone, actions in zones.items() if "s3:DeleteObject" in actions}
     assert written == {"/processed-data/*", "/emr-logs/*"}
     assert read == {"/streaming-data/*", "/manifests/*", "/processed-data/*"}
     assert deleted == {"/processed-data/*"}

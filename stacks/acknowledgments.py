@@ -1,0 +1,208 @@
+"""Findings of cdk-nag that stay, each with its reason.
+
+The rule packs run over every environment in the tests: a finding that no entry here explains
+fails them, and so does an entry that explains nothing any more. `docs/security.md` lists them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acknowledged:
+    """A finding that stays."""
+
+    rule: str
+    """Pack and rule, such as `AwsSolutions-IAM5`."""
+
+    detail: str = ""
+    """How the finding's own detail ends, for a rule that names an action or a resource.
+
+    A shell pattern: `[*]` is an asterisk.
+    """
+
+    where: tuple[str, ...]
+    """Constructs below their stacks; the finding is in one of them, or in a part of it."""
+
+    reason: str
+
+    def explains(self, rule: str, detail: str, path: str) -> bool:
+        """Whether this is the finding of `rule`, with `detail`, at `path` below its stack."""
+        return (
+            rule == self.rule
+            and bool(detail) == bool(self.detail)
+            and fnmatchcase(detail, f"*{self.detail}")
+            and any(is_part(path, place) for place in self.where)
+        )
+
+
+def is_part(path: str, place: str) -> bool:
+    """Whether the construct at `path` is the one at `place`, or within it."""
+    return f"{path}/".startswith(f"{place}/")
+
+
+_DELIVERY, _NODES, _SUBMIT = "Delivery/Role", "Spark/NodeRole", "Trigger/Submit/Role"
+_ZONE = "Objects of a zone are made at run time; the statement reaches this zone alone."
+
+
+def _resource(ending: str, where: tuple[str, ...], reason: str) -> Acknowledged:
+    return Acknowledged(rule="AwsSolutions-IAM5", detail=ending, where=where, reason=reason)
+
+
+_WILDCARDS = (
+    _resource("/streaming-data/[*]", (_DELIVERY, _NODES), _ZONE),
+    _resource("/streaming-errors/[*]", (_DELIVERY,), _ZONE),
+    _resource("/manifests/[*]", (_NODES, _SUBMIT), _ZONE),
+    _resource("/processed-data/[*]", (_NODES,), _ZONE),
+    _resource("/emr-logs/[*]", (_NODES,), _ZONE),
+    _resource(
+        ".elasticmapreduce/[*]",
+        (_NODES,),
+        "EMR's own bucket of programs in the region, from which nodes read and nothing more.",
+    ),
+    _resource(
+        ":table/*/[*]",
+        (_NODES,),
+        "The job makes and owns the curated tables; the statement reaches one database alone.",
+    ),
+)
+_MANAGED_POLICIES = (
+    Acknowledged(
+        rule="AwsSolutions-IAM4",
+        detail="/AmazonSSMManagedInstanceCore",
+        where=(_NODES,),
+        reason=(
+            "Sessions through Systems Manager replace SSH keys, and AWS keeps this policy in "
+            "step with its agent."
+        ),
+    ),
+    Acknowledged(
+        rule="AwsSolutions-IAM4",
+        detail="/AmazonEMRServicePolicy_v2",
+        where=("Spark/ServiceRole",),
+        reason=(
+            "EMR supports this policy alone for new clusters; it reaches only what bears EMR's tag."
+        ),
+    ),
+)
+_SERVICES = (
+    Acknowledged(
+        rule="AwsSolutions-KDS3",
+        where=("DataStream",),
+        reason=(
+            "The rule asks for the AWS-managed key; the stream uses the lake's customer key, "
+            "whose policy and rotation are in our hands."
+        ),
+    ),
+    Acknowledged(
+        rule="AwsSolutions-KDF1",
+        where=("Delivery/DeliveryStream",),
+        reason=(
+            "Firehose takes no encryption of its own where a data stream is its source: records "
+            "stay under the key of that stream."
+        ),
+    ),
+    Acknowledged(
+        rule="AwsSolutions-EMR4",
+        where=("Spark/Cluster",),
+        reason=(
+            "The rule looks for the settings outside of EncryptionConfiguration, where EMR has "
+            "them; a test asserts that local disks are encrypted with the lake key."
+        ),
+    ),
+    Acknowledged(
+        rule="AwsSolutions-EMR5",
+        where=("Spark/Cluster",),
+        reason=(
+            "Traffic between nodes needs certificates that only the owner can issue, and is "
+            "encrypted once cluster.certificates_uri names them; until then it stays in subnets "
+            "without a way to the internet."
+        ),
+    ),
+    Acknowledged(
+        rule="AwsSolutions-EMR6",
+        where=("Spark/Cluster",),
+        reason=(
+            "Nobody logs in by key pair: sessions go through Systems Manager, which knows each "
+            "person by IAM and needs no open port."
+        ),
+    ),
+    Acknowledged(
+        rule="AwsSolutions-L1",
+        where=("Trigger/Submit/Function",),
+        reason=(
+            "The function runs on Python 3.13, which Lambda supports and the tests run; a newer "
+            "runtime is taken when the tests run on it."
+        ),
+    ),
+    Acknowledged(
+        rule="AwsSolutions-VPC7",
+        where=("Network/Vpc",),
+        reason=(
+            "The log of connections costs by volume and is an option, network.flow_log_days, "
+            "which is on in prod."
+        ),
+    ),
+)
+_NIST = (
+    Acknowledged(
+        rule="NIST.800.53.R5-S3BucketReplicationEnabled",
+        where=("Lake/AccessLogs", "Lake/Bucket"),
+        reason=(
+            "A copy in another region is a decision of whoever owns the data, on cost and law; "
+            "versions guard against deletion within the region."
+        ),
+    ),
+    Acknowledged(
+        rule="NIST.800.53.R5-S3DefaultEncryptionKMS",
+        where=("Lake/AccessLogs",),
+        reason=(
+            "S3 delivers server access logs to no bucket whose default encryption is by a KMS "
+            "key; S3's own keys encrypt it."
+        ),
+    ),
+    Acknowledged(
+        rule="NIST.800.53.R5-IAMNoInlinePolicy",
+        where=(_DELIVERY, "Network/Vpc/FlowLog", "Spark", _SUBMIT),
+        reason=(
+            "CDK's grants write policies that belong to one role each and go with it; none is "
+            "for sharing."
+        ),
+    ),
+    Acknowledged(
+        rule="NIST.800.53.R5-VPCDefaultSecurityGroupClosed",
+        where=("Network/Vpc",),
+        reason=(
+            "Nothing uses the default group, and the VPC has no way to the internet; emptying it "
+            "would take a function that may change security groups."
+        ),
+    ),
+    Acknowledged(
+        rule="NIST.800.53.R5-LambdaConcurrency",
+        where=("Trigger/Submit/Function",),
+        reason=(
+            "A reservation takes from what all functions of the account share; batches of one "
+            "queue keep this function to few instances."
+        ),
+    ),
+    Acknowledged(
+        rule="NIST.800.53.R5-LambdaDLQ",
+        where=("Trigger/Submit/Function",),
+        reason=(
+            "The rule is about asynchronous calls; this function is handed a queue, which has a "
+            "dead-letter queue of its own and an alarm on it."
+        ),
+    ),
+    Acknowledged(
+        rule="NIST.800.53.R5-LambdaInsideVPC",
+        where=("Trigger/Submit/Function",),
+        reason=(
+            "The function calls public AWS endpoints by TLS and nothing in the VPC; within, it "
+            "would need interface endpoints and network interfaces for no gain."
+        ),
+    ),
+)
+
+ACKNOWLEDGED = (*_WILDCARDS, *_MANAGED_POLICIES, *_SERVICES, *_NIST)
