@@ -12,8 +12,6 @@ from spark_jobs.contract_rules import broken_rule
 from spark_jobs.raw_events import RAW_COLUMNS
 from tidelake.contract.schema import Source, event_fields
 
-PROVENANCE = ("batch_id", "raw_object")
-
 
 def judge(raw: DataFrame) -> DataFrame:
     """The raw rows, each with the `reason` to quarantine it, or null."""

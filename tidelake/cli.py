@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -82,9 +82,30 @@ def _parser() -> argparse.ArgumentParser:
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
-def _add_demo(commands: _Commands) -> None:
+def _add_command(
+    commands: _Commands,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    *,
+    help: str,  # noqa: A002  argparse's own word
+    description: str | None = None,
+) -> argparse.ArgumentParser:
     parser = commands.add_parser(
+        name, help=help, description=help if description is None else description
+    )
+    # Also after the command; SUPPRESS keeps it from undoing a --debug before it.
+    parser.add_argument(
+        "--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_demo(commands: _Commands) -> None:
+    parser = _add_command(
+        commands,
         "demo",
+        _demo,
         help="run the whole pipeline on a local AWS",
         description="Deploy the stacks to a local AWS, send a file through the pipeline, check "
         "that every event is accounted for, and destroy the stacks again.",
@@ -95,7 +116,7 @@ def _add_demo(commands: _Commands) -> None:
     )
     parser.add_argument(
         "--events",
-        type=int,
+        type=_positive,
         default=10_000,
         metavar="N",
         help="lines to generate where there is no FILE (default: %(default)s)",
@@ -110,12 +131,13 @@ def _add_demo(commands: _Commands) -> None:
     parser.add_argument(
         "--keep", action="store_true", help="leave the local AWS and the stacks running at the end"
     )
-    parser.set_defaults(run=_demo)
 
 
 def _add_send(commands: _Commands) -> None:
-    parser = commands.add_parser(
+    parser = _add_command(
+        commands,
         "send",
+        _send,
         help="send a file's events to the data stream",
         description="Parse a file into typed events and put them on the data stream. Lines that "
         "cannot be accepted go to the dead-letter file with their number and the reason.",
@@ -130,40 +152,55 @@ def _add_send(commands: _Commands) -> None:
         help="where rejected lines go (default: %(default)s)",
     )
     _add_stream(parser)
-    parser.set_defaults(run=_send)
 
 
 def _add_tail(commands: _Commands) -> None:
-    parser = commands.add_parser(
+    parser = _add_command(
+        commands,
         "tail",
+        _tail,
         help="print events from all shards of the data stream",
         description="Print events, one JSON object a line, from all shards, until Ctrl-C.",
     )
     parser.add_argument(
         "--from-start", action="store_true", help="begin with the oldest event that is kept"
     )
-    parser.add_argument("--limit", type=int, metavar="N", help="stop after N events")
+    parser.add_argument("--limit", type=_positive, metavar="N", help="stop after N events")
+    parser.add_argument("--source", choices=sorted(SOURCES), help="only this source's events")
     _add_stream(parser)
-    parser.set_defaults(run=_tail)
 
 
 def _add_local(commands: _Commands) -> None:
     local = commands.add_parser("local", help="the local AWS: set-up, up, down, status")
     actions = local.add_subparsers(required=True, metavar="ACTION")
-    setup = actions.add_parser("setup", help="find or install Node, Java, the CDK CLI, Spark jars")
+    setup = _add_command(
+        actions, "setup", _local_setup, help="find or install Node, Java, the CDK CLI, Spark jars"
+    )
     setup.add_argument(
         "--print-path",
         action="store_true",
-        help="only print the folders that PATH needs, for a shell",
+        help="only print the folder that PATH needs, for a shell",
     )
-    setup.set_defaults(run=_local_setup)
-    up = actions.add_parser("up", help="start a local AWS on 127.0.0.1, in the background")
+    setup.add_argument(
+        "--update-lock",
+        action="store_true",
+        help="first fetch the Spark jars anew and write their checksums into the lock file",
+    )
+    up = _add_command(
+        actions, "up", _local_up, help="start a local AWS on 127.0.0.1, in the background"
+    )
     up.add_argument("--port", type=int, metavar="PORT", help="default: any free port")
-    up.set_defaults(run=_local_up)
-    down = actions.add_parser("down", help="stop it, and everything that it runs")
-    down.set_defaults(run=_local_down)
-    status = actions.add_parser("status", help="say whether it runs, and what is deployed on it")
-    status.set_defaults(run=_local_status)
+    _add_command(actions, "down", _local_down, help="stop it, and everything that it runs")
+    _add_command(
+        actions, "status", _local_status, help="say whether it runs, and what is deployed on it"
+    )
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not allowed; allowed: 1 or more")
+    return number
 
 
 def _add_source(parser: argparse.ArgumentParser) -> None:
@@ -228,19 +265,23 @@ def _tail(parsed: argparse.Namespace) -> int:
 
     transport, stream = open_stream(parsed.environment, parsed.stream)
     start = TRIM_HORIZON if parsed.from_start else LATEST
-    for event in islice(tail(Consumer(transport, stream, start=start)), parsed.limit):
+    events = tail(Consumer(transport, stream, start=start), source=parsed.source)
+    for event in islice(events, parsed.limit):
         sys.stdout.write(json.dumps(event) + "\n")
         sys.stdout.flush()
     return 0
 
 
 def _local_setup(parsed: argparse.Namespace) -> int:
-    from tidelake.local.toolchain import find_toolchain, set_up
+    from tidelake.local.toolchain import find_toolchain, set_up, update_jar_lock
 
     if parsed.print_path:
         sys.stdout.write(f"{find_toolchain(Path.cwd()).node.parent}\n")
         return 0
-    set_up(Path.cwd(), Console(highlight=False).print)
+    report = Console(markup=False, highlight=False, soft_wrap=True).print
+    if parsed.update_lock:
+        update_jar_lock(Path.cwd(), report)
+    set_up(Path.cwd(), report)
     return 0
 
 

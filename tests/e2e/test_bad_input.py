@@ -97,3 +97,27 @@ def test_sending_without_a_local_aws_says_how_to_start_one(shell: Shell, tmp_pat
 
     assert run.returncode == 1
     assert "no local AWS runs here" in one_line(run.stderr)
+
+
+def test_a_file_name_is_a_name_to_make_whatever_it_holds(shell: Shell, tmp_path: Path) -> None:
+    """The name of a file that does not exist comes back in the message as it was given."""
+    name = tmp_path / "a $HOME \"b`touch planted`; touch planted; 'é.log"
+
+    run = shell.run("make", "demo", f"INPUT={name}", f"OUT={tmp_path / 'out'}")
+
+    assert run.returncode != 0
+    assert "does not exist" in run.stderr
+    assert 'a $HOME "b`touch planted`; touch planted' in run.stderr
+    assert not (shell.project_dir / "planted").exists()
+
+
+def test_an_out_that_is_a_file_is_refused_in_one_line(shell: Shell, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.touch()
+    file = tmp_path / "access.log"
+    file.write_bytes(LINE)
+
+    status, errors = demo(shell, file, out)
+
+    assert status == 2
+    assert "--out" in one_line(errors)

@@ -33,15 +33,23 @@ class FinishedDemo:
         return summary
 
 
-def run_demo(file: Path, out: Path) -> FinishedDemo:
+def run_demo(file: Path, out: Path, **env: str) -> FinishedDemo:
     shell = new_shell()
-    run = shell.run("make", "demo", f"INPUT={file}", f"OUT={out}")
+    run = shell.run("make", "demo", f"INPUT={file}", f"OUT={out}", **env)
     return FinishedDemo(run, out, shell.processes_left())
 
 
 @pytest.fixture(scope="module")
 def small_demo(tmp_path_factory: pytest.TempPathFactory) -> FinishedDemo:
-    demo = run_demo(SMALL_LOG, tmp_path_factory.mktemp("small"))
+    """A demo in a hostile shell: a profile that is not there, a proxy that does not answer."""
+    dead_proxy = "http://127.0.0.1:9"
+    demo = run_demo(
+        SMALL_LOG,
+        tmp_path_factory.mktemp("small"),
+        AWS_PROFILE="nonexistent",
+        http_proxy=dead_proxy,
+        https_proxy=dead_proxy,
+    )
     assert demo.run.returncode == 0, demo.run.stdout + demo.run.stderr
     return demo
 

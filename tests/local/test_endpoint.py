@@ -52,10 +52,16 @@ def test_address_on_this_machine_is_allowed(endpoint: str, plain: str) -> None:
     ],
 )
 def test_any_other_address_is_refused(endpoint: str) -> None:
-    with pytest.raises(NotLoopbackError) as refusal:
+    with pytest.raises(NotLoopbackError, match="is not on this machine; allowed: http://127"):
         require_loopback(endpoint)
 
-    assert repr(endpoint) in str(refusal.value)
+
+def test_a_refusal_names_the_address_but_no_password() -> None:
+    with pytest.raises(NotLoopbackError) as refusal:
+        require_loopback("http://alice:secret@10.0.0.1:4566")
+
+    assert "'http://10.0.0.1:4566'" in str(refusal.value)
+    assert "secret" not in str(refusal.value)
 
 
 def test_environment_points_every_tool_at_the_local_aws() -> None:

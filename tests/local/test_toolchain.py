@@ -19,14 +19,16 @@ PROJECT_DIR = Path(__file__).parents[2]
 
 
 def test_a_project_that_was_never_set_up_says_what_to_run(tmp_path: Path) -> None:
-    with pytest.raises(ToolchainError, match="not set up; run `python -m tidelake"):
+    with pytest.raises(ToolchainError, match=r"not set up; run `\.venv/bin/tidelake local setup`"):
         find_toolchain(tmp_path)
 
 
 def test_a_damaged_record_says_what_to_run(tmp_path: Path) -> None:
     (tmp_path / ".tidelake").mkdir()
     (tmp_path / ".tidelake" / "toolchain.json").write_text("{")
-    with pytest.raises(ToolchainError, match=r"cannot read .*toolchain\.json; run `python -m"):
+    with pytest.raises(
+        ToolchainError, match=r"cannot read .*toolchain\.json; run `.venv/bin/tidelake"
+    ):
         find_toolchain(tmp_path)
 
 
@@ -74,10 +76,14 @@ def test_a_finished_set_up_is_found_in_a_moment_and_not_done_again(set_up_projec
 def test_a_file_that_changed_or_went_after_the_set_up_is_named(set_up_project: Path) -> None:
     jar = find_toolchain(set_up_project).spark_jars[0]
     jar.write_bytes(jar.read_bytes()[:-1])
-    with pytest.raises(ToolchainError, match=f"{re.escape(str(jar))} was changed; run `python -m"):
+    with pytest.raises(
+        ToolchainError, match=f"{re.escape(str(jar))} was changed; run `.venv/bin/tidelake"
+    ):
         find_toolchain(set_up_project)
     jar.unlink()
-    with pytest.raises(ToolchainError, match=f"{re.escape(str(jar))} is missing; run `python -m"):
+    with pytest.raises(
+        ToolchainError, match=f"{re.escape(str(jar))} is missing; run `.venv/bin/tidelake"
+    ):
         find_toolchain(set_up_project)
 
 

@@ -420,5 +420,5 @@ def test_double_the_length_takes_at_most_triple_the_time(hostile: Any) -> None:
             best = min(best, time.process_time() - started)
         return best
 
-    # A millisecond's grace for the clock.
-    assert seconds(400_000) <= 3 * seconds(200_000) + 0.001
+    # Grace for a busy machine's caches; what grows with the square takes minutes here.
+    assert seconds(400_000) <= 3 * seconds(200_000) + 0.05

@@ -36,7 +36,7 @@ def _stack_outputs(cloudformation: Any, stack: str) -> dict[str, str]:
         if error.response["Error"]["Code"] != "ValidationError":
             raise
         raise ConfigurationError(
-            "environment", stack, "one whose stacks are deployed (`make deploy` deploys them)"
+            "stack", stack, "one that is deployed; this environment's stacks are not"
         ) from error
     return {
         output["OutputKey"]: output["OutputValue"]

@@ -5,6 +5,8 @@ Users see `str(error)` on one line; `--debug` adds the traceback.
 
 from __future__ import annotations
 
+import re
+
 
 class TidelakeError(Exception):
     """Root of every error that the project raises on purpose."""
@@ -51,11 +53,12 @@ class NotLoopbackError(TidelakeError):
     """A local command was pointed at an address outside this machine."""
 
     def __init__(self, endpoint: str) -> None:
+        # Without a user and password, should it hold any.
+        self.endpoint = re.sub(r"//[^/]*@", "//", endpoint)
         super().__init__(
-            f"endpoint {endpoint!r} is not on this machine; allowed: http://127.0.0.1:PORT, "
+            f"endpoint {self.endpoint!r} is not on this machine; allowed: http://127.0.0.1:PORT, "
             "http://localhost:PORT or http://[::1]:PORT"
         )
-        self.endpoint = endpoint
 
 
 class ToolchainError(TidelakeError):

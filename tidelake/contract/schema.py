@@ -152,8 +152,9 @@ WEB_LOG = Source(
             type=FieldType.BIGINT,
             required=True,
             minimum=0,
-            maximum=2**63 - 1,
-            description="Size of the response body in bytes; 0 where the log says '-'.",
+            maximum=2**50,
+            description="Size of the response body in bytes, at most 1 PiB, so that sums fit; "
+            "0 where the log says '-'.",
         ),
         Field(
             name="referrer",

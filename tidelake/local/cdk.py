@@ -12,6 +12,13 @@ from tidelake.local.command import run_command
 from tidelake.local.settings import ACCOUNT, REGION
 from tidelake.local.toolchain import Toolchain
 
+CLI_ENVIRONMENT = {
+    # The templates are validated by the tests; here that would cost some 4 s.
+    "CDK_VALIDATION": "false",
+    # A local run is nobody else's business, and goes to no address but this machine's.
+    "CDK_DISABLE_CLI_TELEMETRY": "true",
+}
+
 Heartbeat: TypeAlias = Callable[[str], None]
 
 SYNTH_LIMIT_SECONDS = 120
@@ -84,8 +91,7 @@ class LocalCdk:
             ],
             what=f"cdk {verb}",
             cwd=self.project_dir,
-            # The templates are validated by the tests; here that would cost some 4 s.
-            env={**self.env, "CDK_VALIDATION": "false"},
+            env={**self.env, **CLI_ENVIRONMENT},
             log=log,
             limit_seconds=limit_seconds,
             heartbeat=lambda: heartbeat(f"{verb} {_progress(log)}".rstrip()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,18 +18,19 @@ from tidelake.client.outputs import read_outputs
 from tidelake.client.producer import Producer
 from tidelake.client.send import InputCounts, SendProgress, check_input, send
 from tidelake.contract.deployment import Output
-from tidelake.contract.errors import PipelineError
+from tidelake.contract.errors import CommandError, LocalAwsError, PipelineError
 from tidelake.local.cdk import LocalCdk
-from tidelake.local.command import tail
 from tidelake.local.endpoint import local_client, local_environment, require_loopback
 from tidelake.local.leftovers import find_leftovers
-from tidelake.local.lifecycle import STATE_DIR, LocalAws, running_local_aws
-from tidelake.local.pipeline import STEP_ENDED, Pipeline
-from tidelake.local.progress import stage
+from tidelake.local.lifecycle import STATE_DIR, LocalAws, local_status, running_local_aws
+from tidelake.local.out_folder import claimed
+from tidelake.local.pipeline import Pipeline
+from tidelake.local.progress import Stage, stage
 from tidelake.local.report import print_report
 from tidelake.local.results import CuratedTables
+from tidelake.local.spark_progress import SparkProgress
 from tidelake.local.summary import RawCounts, StageSeconds, StepOutcome, StreamCounts, Summary
-from tidelake.local.toolchain import Toolchain, find_toolchain
+from tidelake.local.toolchain import Toolchain, set_up
 from tidelake.local.waiting import wait_until
 from tidelake.sources.events import read_events
 from tidelake.sources.synthetic import write_access_log
@@ -58,30 +60,38 @@ def run_demo(options: DemoOptions, console: Console) -> Summary:
     unless `keep` is asked for and all went well.
     """
     _refuse_foreign_endpoints()
-    demo = _Demo(options, console, find_toolchain(options.project_dir))
-    file, counts = demo.check_input()
-    with running_local_aws(project_dir=options.project_dir, state_dir=demo.state_dir) as local_aws:
-        cdk = demo.deploy(local_aws)
-        pipeline = demo.find_pipeline(local_aws)
-        demo.send(pipeline, file)
-        stream = demo.count_stream(pipeline)
-        raw = demo.deliver(pipeline, stream)
-        steps = demo.process(pipeline)
-        summary = demo.summarize(pipeline, counts, stream, raw, steps)
-        demo.settle(summary)
-        if options.keep:
-            demo.say_where_to_look(pipeline)
-            local_aws.detach()
-        else:
-            demo.destroy(cdk, local_aws)
-    return summary
+    if options.keep:
+        _refuse_a_second_kept_one()
+    toolchain = set_up(options.project_dir, lambda line: console.print(line, markup=False))
+    with claimed(options.out):
+        demo = _Demo(options, console, toolchain)
+        file = demo.check_input()
+        with running_local_aws(
+            project_dir=options.project_dir, state_dir=demo.state_dir
+        ) as local_aws:
+            try:
+                return demo.take_through(local_aws, file)
+            except Exception as error:
+                if local_aws.is_running:
+                    raise
+                raise LocalAwsError(f"the local AWS ended; its log: {local_aws.log}") from error
 
 
 def _refuse_foreign_endpoints() -> None:
     """A shell that points at an endpoint elsewhere gets a refusal, not a surprise."""
     for name, value in os.environ.items():
-        if name.startswith("AWS_ENDPOINT_URL"):
+        # An empty one is none to boto3 and the CDK CLI.
+        if name.startswith("AWS_ENDPOINT_URL") and value:
             require_loopback(value)
+
+
+def _refuse_a_second_kept_one() -> None:
+    """Before anything is written: the results of the first are still of use."""
+    endpoint = local_status().endpoint
+    if endpoint is not None:
+        raise LocalAwsError(
+            f"a local AWS is already running at {endpoint}; `tidelake local down` ends it"
+        )
 
 
 class _Demo:
@@ -99,9 +109,25 @@ class _Demo:
         # that two runs with different output folders do not meet.
         self.state_dir = STATE_DIR if options.keep else options.out / "local-aws"
 
-    def check_input(self) -> tuple[Path, InputCounts]:
-        """The input and its counts; its rejected lines are in the dead letters afterwards."""
-        self.options.out.mkdir(parents=True, exist_ok=True)
+    def take_through(self, local_aws: LocalAws, file: Path) -> Summary:
+        """All stages after the check of the input, in order."""
+        cdk = self.deploy(local_aws)
+        pipeline = self.find_pipeline(local_aws)
+        counts = self.send(pipeline, file)
+        stream = self.count_stream(pipeline)
+        raw = self.deliver(pipeline, stream)
+        steps = self.process(pipeline)
+        summary = self.summarize(pipeline, counts, stream, raw, steps)
+        self.settle(summary)
+        if self.options.keep:
+            self.say_where_to_look(pipeline)
+            local_aws.detach()
+        else:
+            self.destroy(cdk, local_aws)
+        return summary
+
+    def check_input(self) -> Path:
+        """The input; InputError, with its rejected lines set aside, if there is nothing to send."""
         # An earlier run's result must not be taken for this one's.
         self.summary_file.unlink(missing_ok=True)
         file = self.options.file
@@ -114,20 +140,34 @@ class _Demo:
         ):
             counts = check_input(read_events(file, self.options.source), dead_letters)
             checking.detail = f"{counts.accepted:,} of {counts.lines:,} lines hold an event"
-        return file, counts
+        return file
 
     def deploy(self, local_aws: LocalAws) -> LocalCdk:
         """Bootstrap and deploy, with the templates made meanwhile."""
         with stage(self.console, "deploy the stacks with the CDK") as deploying:
             cdk = self._cdk(local_aws)
-            with ThreadPoolExecutor(max_workers=1) as aside:
-                bootstrapped = aside.submit(cdk.bootstrap, deploying.heartbeat)
-                cdk.synth(deploying.heartbeat)
-                bootstrapped.result()
+            self._bootstrap_and_synth(cdk, deploying)
             cdk.deploy(deploying.heartbeat)
             deploying.detail = local_aws.endpoint
         self.seconds["deploy"] = deploying.seconds
         return cdk
+
+    def _bootstrap_and_synth(self, cdk: LocalCdk, deploying: Stage) -> None:
+        given_up = threading.Event()
+
+        def heartbeat(detail: str) -> None:
+            if given_up.is_set():
+                raise CommandError("cdk bootstrap was given up")
+            deploying.heartbeat(detail)
+
+        with ThreadPoolExecutor(max_workers=1) as aside:
+            bootstrapped = aside.submit(cdk.bootstrap, heartbeat)
+            try:
+                cdk.synth(deploying.heartbeat)
+                bootstrapped.result()
+            finally:
+                # Leaving the block waits for the thread, which Ctrl-C does not reach.
+                given_up.set()
 
     def _cdk(self, local_aws: LocalAws) -> LocalCdk:
         log_dir = self.options.out.resolve() / "logs"
@@ -145,7 +185,9 @@ class _Demo:
         cloudformation = local_client("cloudformation", local_aws.endpoint)
         return Pipeline(local_aws.endpoint, read_outputs(cloudformation, ENVIRONMENT))
 
-    def send(self, pipeline: Pipeline, file: Path) -> None:
+    def send(self, pipeline: Pipeline, file: Path) -> InputCounts:
+        """Send the file, and count what was sent: a log that is being written to has grown."""
+
         def show(progress: SendProgress) -> None:
             sending.heartbeat(
                 f"{progress.delivered:,} events, {progress.events_per_second:,.0f} a second"
@@ -166,11 +208,13 @@ class _Demo:
                 f"{report.undelivered:,} of {report.accepted:,} events could not be put on the "
                 f"data stream; they are in {self.dead_letter_file} with the reason"
             )
+        return InputCounts(report.lines, report.accepted, report.rejected)
 
     def count_stream(self, pipeline: Pipeline) -> StreamCounts:
         """What lies on the data stream, read from it by a consumer of its own."""
-        consumer = Consumer(self._transport(pipeline), pipeline.outputs[Output.STREAM])
-        found = tally(consumer)
+        with stage(self.console, "count what lies on the data stream") as counting:
+            found = tally(Consumer(self._transport(pipeline), pipeline.outputs[Output.STREAM]))
+            counting.detail = f"{found.events:,} events in {found.records:,} records"
         return StreamCounts(records=found.records, events=found.events)
 
     def deliver(self, pipeline: Pipeline, stream: StreamCounts) -> RawCounts:
@@ -192,7 +236,7 @@ class _Demo:
         """Wait until a completed step has read every raw object."""
         with stage(self.console, "wait for the Spark steps to curate them") as processing:
             progress = wait_until(
-                lambda: _SparkProgress.of(pipeline),
+                lambda: SparkProgress.of(pipeline),
                 lambda seen: seen.is_done,
                 what="Spark",
                 limit_seconds=PROCESS_LIMIT_SECONDS,
@@ -209,8 +253,9 @@ class _Demo:
         raw: RawCounts,
         steps: list[StepOutcome],
     ) -> Summary:
-        tables = CuratedTables.at(pipeline.endpoint, pipeline.outputs[Output.DATABASE])
-        curated, results = tables.counts(), tables.results()
+        with stage(self.console, "read the tables"):
+            tables = CuratedTables.at(pipeline.endpoint, pipeline.outputs[Output.DATABASE])
+            curated, results = tables.counts(), tables.results()
         total = time.monotonic() - self.started
         rounded = {name: round(seconds, 1) for name, seconds in self.seconds.items()}
         return Summary(
@@ -257,50 +302,3 @@ class _Demo:
 
     def _transport(self, pipeline: Pipeline) -> BotoTransport:
         return BotoTransport(local_client("kinesis", pipeline.endpoint))
-
-
-@dataclass(frozen=True)
-class _SparkProgress:
-    """Which raw objects completed steps have read."""
-
-    raw_objects: int
-    curated_objects: int
-    waiting: int
-    steps: tuple[StepOutcome, ...]
-
-    @classmethod
-    def of(cls, pipeline: Pipeline) -> _SparkProgress:
-        """Observe; raises PipelineError, with the end of its log, if a step has failed."""
-        steps = tuple(pipeline.steps())
-        for step in steps:
-            if step.state in STEP_ENDED and step.state != "COMPLETED":
-                raise PipelineError(_failure(pipeline, step))
-        dead = pipeline.dead_messages()
-        if dead:
-            raise PipelineError(f"the trigger gave up on {dead} object events")
-        completed = {step.name for step in steps if step.state == "COMPLETED"}
-        curated = {
-            raw_object.key
-            for manifest in pipeline.manifests()
-            if manifest.step_name in completed
-            for raw_object in manifest.objects
-        }
-        raw = set(pipeline.raw_keys())
-        return cls(len(raw), len(curated & raw), pipeline.waiting_messages(), steps)
-
-    @property
-    def is_done(self) -> bool:
-        return self.curated_objects == self.raw_objects
-
-    @property
-    def text(self) -> str:
-        states = [step.state for step in self.steps]
-        counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
-        steps = counts if counts else f"{self.waiting} object events in the queue"
-        return f"{self.curated_objects} of {self.raw_objects} objects; steps: {steps}"
-
-
-def _failure(pipeline: Pipeline, step: StepOutcome) -> str:
-    logs = (pipeline.step_log(step.id, name) for name in ("stdout", "stderr"))
-    end = "\n".join(tail(log) for log in logs if log)
-    return f"step {step.name} ({step.id}) {step.state}; the end of its log:\n{end}"

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
-from tidelake.contract.errors import LocalAwsError
+from tidelake.contract.errors import ConfigurationError, LocalAwsError
 from tidelake.local import extension
 from tidelake.local.endpoint import local_client, require_loopback
 from tidelake.local.server import HOST
@@ -78,6 +78,11 @@ class LocalAws:
         return self._process.pid
 
     @property
+    def log(self) -> Path:
+        """What the server prints."""
+        return _log(self.settings)
+
+    @property
     def is_running(self) -> bool:
         return self._process.poll() is None
 
@@ -103,9 +108,12 @@ def start_local_aws(
     state_dir.mkdir(parents=True, exist_ok=True)
     with (state_dir / STATE_FILE).open("a+") as file:
         if not _lock(file):
-            raise LocalAwsError(f"a local AWS is already running at {_read(file).endpoint}")
+            raise LocalAwsError(
+                f"a local AWS is already running at {_read(file).endpoint}; "
+                "`tidelake local down` ends it"
+            )
         settings = LocalSettings(
-            port=_free_port() if port is None else port,
+            port=_free_port() if port is None else _checked(port),
             project_dir=project_dir.resolve(),
             work_dir=state_dir.resolve(),
         )
@@ -270,6 +278,12 @@ def _answers(endpoint: str) -> bool:
 
 def _log(settings: LocalSettings) -> Path:
     return settings.work_dir / "server.log"
+
+
+def _checked(port: int) -> int:
+    if not 1 <= port <= 65_535:
+        raise ConfigurationError("--port", port, "1 to 65535")
+    return port
 
 
 def _free_port() -> int:

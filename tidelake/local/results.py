@@ -7,11 +7,12 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyiceberg.catalog import Catalog, load_catalog
+from pyiceberg.catalog import Catalog
+from pyiceberg.catalog.glue import GlueCatalog
 from pyiceberg.exceptions import NoSuchTableError
 
 from tidelake.contract.lake import CATALOG, LEDGER_TABLE
-from tidelake.local.endpoint import ACCESS_KEY, SECRET_KEY
+from tidelake.local.endpoint import ACCESS_KEY, SECRET_KEY, local_client
 from tidelake.local.settings import REGION
 from tidelake.local.summary import CuratedCounts, Results
 
@@ -27,15 +28,14 @@ class CuratedTables:
 
     @classmethod
     def at(cls, endpoint: str, database: str) -> CuratedTables:
-        properties = {
-            "type": "glue",
-            "client.region": REGION,
-            "client.access-key-id": ACCESS_KEY,
-            "client.secret-access-key": SECRET_KEY,
-            "glue.endpoint": endpoint,
+        files = {
             "s3.endpoint": endpoint,
+            "s3.region": REGION,
+            "s3.access-key-id": ACCESS_KEY,
+            "s3.secret-access-key": SECRET_KEY,
         }
-        return cls(load_catalog(CATALOG, **properties), database)
+        # A client of ours: the one that pyiceberg makes heeds the shell's profile and proxy.
+        return cls(GlueCatalog(CATALOG, client=local_client("glue", endpoint), **files), database)
 
     def counts(self) -> CuratedCounts:
         """What the batches made of the rows that they read, from the ledger."""

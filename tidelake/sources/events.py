@@ -81,7 +81,9 @@ class EventBuilder:
 
 def _text(line: Line) -> str:
     if line.oversize:
-        raise InvalidEventError(f"line: must have at most {MAX_LINE_BYTES} bytes")
+        raise InvalidEventError(
+            f"line: must have at most {MAX_LINE_BYTES} bytes; only these are kept here"
+        )
     if not line.content or line.content.isspace():
         raise InvalidEventError("line: must not be empty")
     try:

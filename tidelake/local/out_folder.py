@@ -1,0 +1,35 @@
+"""The folder that one run writes to, and no other at the same time."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tidelake.contract.errors import ConfigurationError
+
+LOCK_FILE = ".lock"
+
+
+@contextmanager
+def claimed(out: Path) -> Iterator[None]:
+    """Make the folder, and hold it for the length of the block.
+
+    Raises ConfigurationError when it cannot be written to, or another run holds it; then nothing
+    in it has changed. The lock goes with the process, however that ends.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock = (out / LOCK_FILE).open("w")
+    except OSError as error:
+        allowed = f"a folder that can be written to ({error.strerror})"
+        raise ConfigurationError("--out", str(out), allowed) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigurationError(
+                "--out", str(out), "a folder that no other run is writing to"
+            ) from error
+        yield
