@@ -33,6 +33,7 @@ _SHARD_METRICS = (
     "ReadProvisionedThroughputExceeded",
     "IteratorAgeMilliseconds",
 )
+_MOST_CONSUMERS = 20
 _ENDPOINT_SERVICES = (
     *("ec2", "ec2messages", "elasticmapreduce", "glue", "kinesis-streams", "kms", "logs"),
     *("monitoring", "sqs", "ssm", "ssmmessages", "sts"),
@@ -49,9 +50,15 @@ _TAG_VALUE_TEXT = "1 to 256 letters, digits, spaces and any of _ . : / = + @ -"
 class StreamConfig:
     """The Kinesis data stream."""
 
+    mode: str = option(
+        "provisioned",
+        "Provisioned by shards, or on demand: 4 MB/s in at first, which follows the load.",
+        choices=("provisioned", "on_demand"),
+    )
     shards: int = option(
         2,
-        "Shards; each takes 1 MB/s or 1,000 records/s in and gives 2 MB/s out.",
+        "Shards of a provisioned stream; each takes 1 MB/s or 1,000 records/s in and gives "
+        "2 MB/s out.",
         minimum=1,
         maximum=10_000,
     )
@@ -67,6 +74,16 @@ class StreamConfig:
         "Metrics that are published for each shard, at a price for each.",
         choices=_SHARD_METRICS,
     )
+    consumers: tuple[str, ...] = option(
+        (),
+        "Readers with enhanced fan-out, 2 MB/s of each shard for each of them; at most 20.",
+        pattern=r"[a-zA-Z0-9_.-]{1,128}",
+        pattern_text="1 to 128 letters, digits and any of _ . -",
+    )
+
+    def problems(self) -> Iterator[tuple[str, object, str]]:
+        if len(self.consumers) > _MOST_CONSUMERS:
+            yield "consumers", list(self.consumers), f"at most {_MOST_CONSUMERS} names"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +95,12 @@ class DeliveryConfig:
     )
     buffer_mib: int = option(
         128, "Size of the buffer; conversion to Parquet needs 64.", minimum=64, maximum=128
+    )
+    source_backup_days: int = option(
+        0,
+        "How long the records are kept as they came, next to their Parquet; 0 keeps none.",
+        minimum=0,
+        maximum=3_650,
     )
 
 

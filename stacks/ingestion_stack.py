@@ -48,11 +48,14 @@ class IngestionStack(PipelineStack):
 def _data_stream(
     scope: Construct, config: StreamConfig, *, lake: DataLake, removal: cdk.RemovalPolicy
 ) -> kinesis.Stream:
-    return kinesis.Stream(
+    provisioned = config.mode == "provisioned"
+    stream = kinesis.Stream(
         scope,
         "DataStream",
-        stream_mode=kinesis.StreamMode.PROVISIONED,
-        shard_count=config.shards,
+        stream_mode=(
+            kinesis.StreamMode.PROVISIONED if provisioned else kinesis.StreamMode.ON_DEMAND
+        ),
+        shard_count=config.shards if provisioned else None,
         retention_period=cdk.Duration.hours(config.retention_hours),
         encryption=kinesis.StreamEncryption.KMS,
         encryption_key=lake.key,
@@ -62,6 +65,11 @@ def _data_stream(
         ],
         removal_policy=removal,
     )
+    for name in config.consumers:
+        kinesis.CfnStreamConsumer(
+            stream, f"Consumer-{name}", consumer_name=name, stream_arn=stream.stream_arn
+        )
+    return stream
 
 
 def _constant_name(metric: str) -> str:

@@ -18,7 +18,13 @@ class StorageStack(PipelineStack):
         super().__init__(
             scope, construct_id, config=config, description="tidelake: key, lake bucket, catalog"
         )
-        self.lake = DataLake(self, "Lake", config=config.lake, removal=self.data_removal)
+        self.lake = DataLake(
+            self,
+            "Lake",
+            config=config.lake,
+            source_backup_days=config.delivery.source_backup_days,
+            removal=self.data_removal,
+        )
         LakeQueries(
             self,
             "Queries",

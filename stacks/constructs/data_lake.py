@@ -23,7 +23,13 @@ class DataLake(Construct):
     """One bucket, one zone for each purpose, and who may do what in which zone."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, config: LakeConfig, removal: cdk.RemovalPolicy
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: LakeConfig,
+        source_backup_days: int,
+        removal: cdk.RemovalPolicy,
     ) -> None:
         super().__init__(scope, construct_id)
         self.key = lake_key(self, "Key", removal=removal)
@@ -38,7 +44,7 @@ class DataLake(Construct):
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             enforce_ssl=True,
             versioned=True,
-            lifecycle_rules=_lifecycle(config),
+            lifecycle_rules=_lifecycle(config, source_backup_days),
             server_access_logs_bucket=self.access_logs,
             server_access_logs_prefix=_ACCESS_LOG_PREFIX,
             removal_policy=removal,
@@ -51,6 +57,10 @@ class DataLake(Construct):
         """Let a delivery stream write raw objects, and set aside what it cannot deliver."""
         self._grant_objects(grantee, _WRITE, lake.RAW_PREFIX, lake.ERROR_PREFIX)
         self._grant_list(grantee, "s3:ListBucketMultipartUploads")
+
+    def grant_keep_source(self, grantee: iam.IGrantable) -> None:
+        """Let a delivery stream keep the records as they came."""
+        self._grant_objects(grantee, _WRITE, lake.SOURCE_PREFIX)
 
     def grant_write_manifests(self, grantee: iam.IGrantable) -> None:
         """Let the trigger write down what a step shall read."""
@@ -115,13 +125,15 @@ def _access_log_bucket(
     )
 
 
-def _lifecycle(config: LakeConfig) -> list[s3.LifecycleRule]:
+def _lifecycle(config: LakeConfig, source_backup_days: int) -> list[s3.LifecycleRule]:
     expiries = {
         lake.ERROR_PREFIX: config.error_expiry_days,
         lake.MANIFEST_PREFIX: config.manifest_expiry_days,
         lake.EMR_LOG_PREFIX: config.emr_log_expiry_days,
         lake.QUERY_RESULT_PREFIX: config.query_result_expiry_days,
     }
+    if source_backup_days:
+        expiries[lake.SOURCE_PREFIX] = source_backup_days
     infrequent = s3.Transition(
         storage_class=s3.StorageClass.INFREQUENT_ACCESS,
         transition_after=cdk.Duration.days(config.raw_infrequent_access_days),

@@ -7,6 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs
 from constructs import Construct
 
 from stacks.config import DeliveryConfig
@@ -43,6 +44,7 @@ class ParquetDelivery(Construct):
         _grant_read(stream, role, lake.key)
         lake.grant_deliver(role)
         logs.grant_write(role)
+        backup = _source_backup(config, role=role, lake=lake, logs=logs)
         destination = firehose.S3Bucket(
             lake.bucket,
             # The grants above are narrower than those that the destination would add.
@@ -52,6 +54,7 @@ class ParquetDelivery(Construct):
             buffering_interval=cdk.Duration.seconds(config.buffer_seconds),
             buffering_size=cdk.Size.mebibytes(config.buffer_mib),
             logging_config=firehose.EnableLogging(logs),
+            s3_backup=backup,
             data_format_conversion=firehose.DataFormatConversionProps(
                 schema_configuration=firehose.SchemaConfiguration.from_cfn_table(
                     lake.catalog.raw_table
@@ -73,6 +76,25 @@ class ParquetDelivery(Construct):
         # The L2 brings the addresses of Firehose, which only a private Redshift would need.
         cdk.Stack.of(self).node.try_remove_child(_ADDRESSES)
         self.stream_name = delivery_stream.delivery_stream_name
+
+
+def _source_backup(
+    config: DeliveryConfig, *, role: iam.IRole, lake: DataLake, logs: aws_logs.ILogGroup
+) -> firehose.DestinationS3BackupProps | None:
+    """A copy of every record as it came, by the hour and compressed, where it is asked for."""
+    if not config.source_backup_days:
+        return None
+    lake.grant_keep_source(role)
+    return firehose.DestinationS3BackupProps(
+        mode=firehose.BackupMode.ALL,
+        bucket=lake.bucket,
+        data_output_prefix=layout.SOURCE_PREFIX,
+        error_output_prefix=layout.ERROR_DELIVERY_PREFIX,
+        compression=firehose.Compression.GZIP,
+        buffering_interval=cdk.Duration.seconds(config.buffer_seconds),
+        buffering_size=cdk.Size.mebibytes(config.buffer_mib),
+        logging_config=firehose.EnableLogging(logs),
+    )
 
 
 def _grant_read(stream: kinesis.IStream, grantee: iam.IGrantable, key: kms.IKey) -> None:

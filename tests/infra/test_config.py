@@ -56,6 +56,12 @@ REFUSALS = [
         "environments.dev.stream.shard_level_metrics",
         "Incoming",
     ),
+    (
+        {"stream": {"consumers": [f"consumer-{number}" for number in range(21)]}},
+        "environments.dev.stream.consumers",
+        [f"consumer-{number}" for number in range(21)],
+    ),
+    ({"stream": {"mode": "ON_DEMAND"}}, "environments.dev.stream.mode", "ON_DEMAND"),
     ({"delivery": {"buffer_seconds": 901}}, "environments.dev.delivery.buffer_seconds", 901),
     ({"delivery": {"buffer_mib": 63}}, "environments.dev.delivery.buffer_mib", 63),
     ({"delivery": {"buffer_mib": 129}}, "environments.dev.delivery.buffer_mib", 129),
@@ -169,7 +175,7 @@ def test_a_release_that_cannot_run_the_job_is_refused_with_the_reason() -> None:
 
 
 def test_an_unknown_option_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(ConfigurationError, match=r"allowed: one of buffer_seconds, buffer_mib$"):
+    with pytest.raises(ConfigurationError, match=r"allowed: one of buffer_seconds, buffer_mib, "):
         read({"delivery": {"buffer": 1}})
 
 

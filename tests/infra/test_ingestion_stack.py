@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aws_cdk.assertions import Match
 
-from tests.infra.conftest import JsonObject, Synthesis
+from tests.infra.conftest import Configured, JsonObject, Synthesis, listed
 from tidelake.contract.deployment import StackRole
 
 
@@ -133,3 +133,49 @@ def test_delivery_writes_to_two_zones_and_reads_none(synthesis: Synthesis) -> No
     assert not {action for action in actions if action.startswith(("s3:Get", "s3:Delete"))} - {
         "s3:GetBucketLocation"
     }
+
+
+def test_an_on_demand_stream_has_no_number_of_shards(configured: Configured) -> None:
+    [stream] = configured(stream={"mode": "on_demand"}).resources("AWS::Kinesis::Stream")
+    assert stream["Properties"]["StreamModeDetails"] == {"StreamMode": "ON_DEMAND"}
+    assert "ShardCount" not in stream["Properties"]
+
+
+def test_each_named_consumer_is_registered_for_fan_out(configured: Configured) -> None:
+    synthesis = configured(stream={"consumers": ["alerts", "replay"]})
+    consumers = [
+        consumer["Properties"] for consumer in synthesis.resources("AWS::Kinesis::StreamConsumer")
+    ]
+    assert [consumer["ConsumerName"] for consumer in consumers] == ["alerts", "replay"]
+    assert all("Fn::GetAtt" in consumer["StreamARN"] for consumer in consumers)
+
+
+def test_records_are_kept_as_they_came_only_where_asked(
+    configured: Configured, dev: Synthesis
+) -> None:
+    assert "S3BackupConfiguration" not in destination(dev)
+    synthesis = configured(delivery={"source_backup_days": 14, "buffer_seconds": 60})
+    kept = destination(synthesis)
+    assert kept["S3BackupMode"] == "Enabled"
+    backup = kept["S3BackupConfiguration"]
+    assert (backup["Prefix"], backup["CompressionFormat"]) == ("source-records/", "GZIP")
+    assert backup["RoleARN"] == kept["RoleARN"]
+    [bucket] = [
+        bucket["Properties"]
+        for bucket in synthesis.resources("AWS::S3::Bucket")
+        if "NotificationConfiguration" in bucket["Properties"]
+    ]
+    rules = {rule["Id"]: rule for rule in bucket["LifecycleConfiguration"]["Rules"]}
+    assert rules["source-records"]["ExpirationInDays"] == 14
+
+
+def test_delivery_may_write_what_it_keeps(configured: Configured) -> None:
+    synthesis = configured(delivery={"source_backup_days": 14})
+    written = [
+        resource["Fn::Join"][1][-1]
+        for policy in synthesis.resources("AWS::IAM::Policy")
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if "s3:PutObject" in statement["Action"]
+        for resource in listed(statement["Resource"])
+    ]
+    assert "/source-records/*" in written

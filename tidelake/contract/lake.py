@@ -8,6 +8,7 @@ CURATED_PREFIX = "processed-data/"
 MANIFEST_PREFIX = "manifests/"
 EMR_LOG_PREFIX = "emr-logs/"
 QUERY_RESULT_PREFIX = "query-results/"
+SOURCE_PREFIX = "source-records/"
 
 RAW_PARTITION_COLUMNS = ("year", "month", "day", "hour")
 RAW_DELIVERY_PREFIX = (
