@@ -345,6 +345,18 @@ class MonitoringConfig:
         pattern=r"[^@\s]+@[^@\s]+\.[^@\s]+",
         pattern_text="an e-mail address",
     )
+    alarm_urls: tuple[str, ...] = option(
+        (),
+        "HTTPS endpoints that alarms are posted to; each confirms a subscription.",
+        pattern=r"https://[^\s]+",
+        pattern_text="an https:// URL",
+    )
+    runbook_url: str = option(
+        "",
+        "Page that every alarm links to, at the part with the alarm's name; empty for none.",
+        pattern=r"(https://[^\s#]+)?",
+        pattern_text="empty, or an https:// URL without #",
+    )
     iterator_age_alarm_seconds: int = option(
         3_600, "Age of unread records that raises the alarm.", minimum=60, maximum=31_536_000
     )

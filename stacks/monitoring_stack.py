@@ -34,17 +34,26 @@ class MonitoringStack(PipelineStack):
         super().__init__(
             scope, construct_id, config=config, description="tidelake: dashboard and alarms"
         )
-        topic = alarm_topic(self, "Alarms", key=key, emails=config.monitoring.alarm_emails)
-        metrics = self._metrics(stream)
-        alarms = PipelineAlarms(
-            self, "Watch", config=config.monitoring, metrics=metrics, topic=topic
+        watched = config.monitoring
+        topic = alarm_topic(
+            self, "Alarms", key=key, emails=watched.alarm_emails, urls=watched.alarm_urls
         )
-        dashboard = pipeline_dashboard(self, "Dashboard", metrics=metrics, alarms=alarms.alarms)
-        _tell_failed_steps(self, cluster_id=metrics.cluster_id, topic=topic)
+        failed = _tell_failed_steps(
+            self, cluster_id=SharedId.CLUSTER.read(self, config.environment), topic=topic
+        )
+        metrics = self._metrics(stream, failed)
+        watch = PipelineAlarms(self, "Watch", config=watched, metrics=metrics, topic=topic)
+        dashboard = pipeline_dashboard(
+            self,
+            "Dashboard",
+            metrics=metrics,
+            alarms=[watch.unhealthy, *watch.alarms],
+            stream=config.stream,
+        )
         self.add_output(Output.DASHBOARD, dashboard.dashboard_name)
         self.add_output(Output.ALARM_TOPIC, topic.topic_arn)
 
-    def _metrics(self, stream: kinesis.IStream) -> PipelineMetrics:
+    def _metrics(self, stream: kinesis.IStream, failed_steps: events.IRule) -> PipelineMetrics:
         environment = self.config.environment
         return PipelineMetrics(
             stream_name=stream.stream_name,
@@ -53,12 +62,13 @@ class MonitoringStack(PipelineStack):
             trigger_function_name=SharedId.TRIGGER_FUNCTION.read(self, environment),
             trigger_queue_name=SharedId.TRIGGER_QUEUE.read(self, environment),
             dead_letter_queue_name=SharedId.TRIGGER_DEAD_LETTERS.read(self, environment),
+            step_failure_rule_name=failed_steps.rule_name,
         )
 
 
-def _tell_failed_steps(scope: Construct, *, cluster_id: str, topic: sns.ITopic) -> None:
+def _tell_failed_steps(scope: Construct, *, cluster_id: str, topic: sns.ITopic) -> events.Rule:
     """EMR publishes no metric of its steps' outcomes, only events, and those at best effort."""
-    events.Rule(
+    return events.Rule(
         scope,
         "StepFailed",
         description="tidelake: a Spark step failed; its log lies in the lake's emr-logs/",

@@ -13,7 +13,12 @@ from constructs import Construct
 
 
 def alarm_topic(
-    scope: Construct, construct_id: str, *, key: kms.IKey, emails: Sequence[str]
+    scope: Construct,
+    construct_id: str,
+    *,
+    key: kms.IKey,
+    emails: Sequence[str],
+    urls: Sequence[str],
 ) -> sns.Topic:
     """An encrypted topic that this account's alarms may publish to, by TLS only.
 
@@ -32,4 +37,6 @@ def alarm_topic(
     )
     for address in emails:
         topic.add_subscription(subscriptions.EmailSubscription(address))
+    for url in urls:
+        topic.add_subscription(subscriptions.UrlSubscription(url))
     return topic

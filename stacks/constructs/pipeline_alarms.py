@@ -30,7 +30,7 @@ class Watch:
 
 
 class PipelineAlarms(Construct):
-    """One alarm for each watch, all of them sent to one topic."""
+    """One alarm for each watch, and one over all of them; each tells one topic."""
 
     def __init__(
         self,
@@ -43,13 +43,35 @@ class PipelineAlarms(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         watches = (*_ingest(config, metrics), *_delivery(config, metrics), *_steps(config, metrics))
+        self._runbook_url = config.runbook_url
         self.alarms = [self._alarm(watch, topic) for watch in watches]
+        self.unhealthy = cloudwatch.CompositeAlarm(
+            self,
+            "PipelineUnhealthy",
+            alarm_description=self._described(
+                "PipelineUnhealthy",
+                "At least one alarm of the pipeline is on: events wait, are set aside, or fail.",
+            ),
+            alarm_rule=cloudwatch.AlarmRule.any_of(
+                *(
+                    cloudwatch.AlarmRule.from_alarm(alarm, cloudwatch.AlarmState.ALARM)
+                    for alarm in self.alarms
+                )
+            ),
+        )
+        self.unhealthy.add_alarm_action(actions.SnsAction(topic))
+
+    def _described(self, name: str, description: str) -> str:
+        """The description, with a link to the part of the runbook that has the alarm's name."""
+        if not self._runbook_url:
+            return description
+        return f"{description} Runbook: {self._runbook_url}#{name.lower()}"
 
     def _alarm(self, watch: Watch, topic: sns.ITopic) -> cloudwatch.Alarm:
         alarm = cloudwatch.Alarm(
             self,
             watch.name,
-            alarm_description=watch.description,
+            alarm_description=self._described(watch.name, watch.description),
             metric=watch.metric,
             threshold=watch.threshold,
             comparison_operator=watch.comparison,
@@ -152,6 +174,16 @@ def _steps(config: MonitoringConfig, metrics: PipelineMetrics) -> tuple[Watch, .
             description=(
                 "Object events were given up on and their objects are in no table: mend the "
                 "cause, then redrive the queue. No data means an empty queue."
+            ),
+        ),
+        Watch(
+            name="StepsFailing",
+            metric=metrics.step_failures("MatchedEvents", "Sum"),
+            threshold=0,
+            description=(
+                "A Spark step failed and its batch is in no table: see its log in emr-logs/, then "
+                "run it again, which is safe. No data means that none failed; EMR tells at best "
+                "effort."
             ),
         ),
     )

@@ -2,7 +2,8 @@
 
 Each service's namespace and dimension stand in one place; the names are those of the services'
 own lists: "Monitoring Amazon Kinesis Data Streams", "Monitor Amazon Data Firehose", "Available
-CloudWatch metrics for Amazon SQS", "Lambda metrics", "Monitoring Amazon EMR metrics".
+CloudWatch metrics for Amazon SQS", "Lambda metrics", "Monitoring Amazon EMR metrics", "Monitoring
+Amazon EventBridge". The gate of `metric_gate.py` holds each of them to its catalogue.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
+
+_PERIOD = cdk.Duration.minutes(5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,10 +26,30 @@ class PipelineMetrics:
     trigger_function_name: str
     trigger_queue_name: str
     dead_letter_queue_name: str
+    step_failure_rule_name: str
 
     def stream(self, name: str, statistic: str) -> cloudwatch.Metric:
         """A stream-level metric of the data stream."""
         return _metric("AWS/Kinesis", name, statistic, StreamName=self.stream_name)
+
+    def shards(self, name: str, statistic: str) -> cloudwatch.SearchExpression:
+        """A metric of each shard, found as shards come and go; the stream has to publish it."""
+        return self._search("ShardId,StreamName", name, statistic)
+
+    def consumers(self, name: str, statistic: str) -> cloudwatch.SearchExpression:
+        """A metric of each reader with enhanced fan-out."""
+        return self._search("ConsumerName,StreamName", name, statistic)
+
+    def _search(self, dimensions: str, name: str, statistic: str) -> cloudwatch.SearchExpression:
+        seconds = _PERIOD.to_seconds()
+        terms = f'MetricName="{name}" StreamName="{self.stream_name}"'
+        return cloudwatch.SearchExpression(
+            expression=(
+                f"SEARCH('{{AWS/Kinesis,{dimensions}}} {terms}', '{statistic}', {seconds:.0f})"
+            ),
+            label=name,
+            period=_PERIOD,
+        )
 
     def delivery(self, name: str, statistic: str) -> cloudwatch.Metric:
         return _metric(
@@ -45,6 +68,10 @@ class PipelineMetrics:
     def dead_letters(self, name: str, statistic: str) -> cloudwatch.Metric:
         return _metric("AWS/SQS", name, statistic, QueueName=self.dead_letter_queue_name)
 
+    def step_failures(self, name: str, statistic: str) -> cloudwatch.Metric:
+        """Of the rule that EMR's events of failed steps match: EMR has no metric of them."""
+        return _metric("AWS/Events", name, statistic, RuleName=self.step_failure_rule_name)
+
 
 def _metric(namespace: str, name: str, statistic: str, **dimensions: str) -> cloudwatch.Metric:
     return cloudwatch.Metric(
@@ -52,5 +79,5 @@ def _metric(namespace: str, name: str, statistic: str, **dimensions: str) -> clo
         metric_name=name,
         dimensions_map=dimensions,
         statistic=statistic,
-        period=cdk.Duration.minutes(5),
+        period=_PERIOD,
     )

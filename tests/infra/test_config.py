@@ -143,6 +143,11 @@ REFUSALS = [
         "environments.dev.monitoring.alarm_emails",
         "nobody",
     ),
+    (
+        {"monitoring": {"alarm_urls": ["http://example.org"]}},
+        "environments.dev.monitoring.alarm_urls",
+        "http://example.org",
+    ),
     ({"retain_data": 1}, "environments.dev.retain_data", 1),
     ({"environment": "prod"}, "environments.dev.environment", "prod"),
 ]
