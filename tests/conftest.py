@@ -1,7 +1,8 @@
-"""One real local AWS for all the tests that ask for it."""
+"""What all tests share: one real local AWS for those that ask for it."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,11 @@ import pytest
 
 from tidelake.local.endpoint import local_client
 from tidelake.local.lifecycle import LocalAws, running_local_aws
+
+# Read once, when the first import of aws_cdk or constructs starts their Node process: CDK's own
+# validation of the templates takes seconds a synthesis. `infra/test_app.py` runs it, with the app
+# as the CDK CLI would start it.
+os.environ["CDK_VALIDATION"] = "false"
 
 PROJECT_DIR = Path(__file__).parents[1]
 

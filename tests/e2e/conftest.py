@@ -57,22 +57,27 @@ class Shell:
             start_new_session=True,
         )
 
-    def processes(self) -> list[str]:
-        """Command lines of the living processes that its commands started, or their children."""
-        needle = f"TIDELAKE_TEST_RUN={self.mark}".encode()
+    def processes(self, folder: Path) -> list[str]:
+        """Command lines of the living processes that its commands, or their children, started.
+
+        They are known by the mark, or, as the local AWS passes nothing of the shell on to what it
+        runs, by `folder`, the run's own, in their environment or command line.
+        """
+        needles = (f"TIDELAKE_TEST_RUN={self.mark}".encode(), str(folder).encode())
         found = []
         for process in Path("/proc").glob("[0-9]*"):
             try:
-                if needle in (process / "environ").read_bytes().split(b"\0"):
-                    found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+                command = (process / "cmdline").read_bytes()
+                if any(n in (process / "environ").read_bytes() or n in command for n in needles):
+                    found.append(command.replace(b"\0", b" ").decode())
             except (OSError, ProcessLookupError):
                 continue  # it ended meanwhile
         return found
 
-    def processes_left(self) -> list[str]:
+    def processes_left(self, folder: Path) -> list[str]:
         """What is still there after a moment in which everything may end."""
         deadline = time.monotonic() + GONE_LIMIT_SECONDS
-        while (left := self.processes()) and time.monotonic() < deadline:
+        while (left := self.processes(folder)) and time.monotonic() < deadline:
             time.sleep(0.2)
         return left
 

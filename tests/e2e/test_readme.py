@@ -49,7 +49,7 @@ def test_the_commands_to_try_it_work_in_their_order(copied_project: Callable[[],
     run_in_order(project, lines, EVENTS="200")
 
     assert lines[-1] == ".venv/bin/tidelake local down"
-    assert project.processes_left() == []
+    assert project.processes_left(project.project_dir) == []
 
 
 @pytest.mark.slow
@@ -60,7 +60,7 @@ def test_the_commands_of_the_local_aws_work_in_their_order(
 
     run_in_order(project, commands_in((PROJECT_DIR / "docs/local-aws.md").read_text()))
 
-    assert project.processes_left() == []
+    assert project.processes_left(project.project_dir) == []
 
 
 @pytest.mark.slow
