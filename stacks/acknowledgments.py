@@ -54,6 +54,7 @@ def _resource(ending: str, where: tuple[str, ...], reason: str) -> Acknowledged:
 _WILDCARDS = (
     _resource("/streaming-data/[*]", (_DELIVERY, _NODES), _ZONE),
     _resource("/streaming-errors/[*]", (_DELIVERY,), _ZONE),
+    _resource("/source-records/[*]", (_DELIVERY,), _ZONE),
     _resource("/manifests/[*]", (_NODES, _SUBMIT), _ZONE),
     _resource("/processed-data/[*]", (_NODES,), _ZONE),
     _resource("/emr-logs/[*]", (_NODES,), _ZONE),
@@ -66,6 +67,18 @@ _WILDCARDS = (
         ":table/*/[*]",
         (_NODES,),
         "The job makes and owns the curated tables; the statement reaches one database alone.",
+    ),
+)
+_SCALING = (
+    _resource(
+        ":cluster/[*]",
+        ("Spark/ScalingRole",),
+        "The cluster has no id yet as its rules are made; a condition on EMR's tag narrows it.",
+    ),
+    _resource(
+        ":alarm:[*]",
+        ("Spark/ScalingRole",),
+        "EMR names the alarms of its rules itself; the statement lets them be looked up alone.",
     ),
 )
 _MANAGED_POLICIES = (
@@ -146,10 +159,29 @@ _SERVICES = (
         ),
     ),
 )
+_AUDIT = tuple(
+    Acknowledged(
+        rule=rule,
+        where=("Audit/Logs",),
+        reason=(
+            "The audit log is written by CloudTrail alone, which signs its files: a change shows "
+            "without a log of the log."
+        ),
+    )
+    for rule in ("AwsSolutions-S1", "NIST.800.53.R5-S3BucketLoggingEnabled")
+)
 _NIST = (
     Acknowledged(
+        rule="NIST.800.53.R5-CloudTrailCloudWatchLogsEnabled",
+        where=("Audit/Trail",),
+        reason=(
+            "The trail holds data events, one for each call, which would cost again as much in "
+            "CloudWatch Logs; they are for questions afterwards and lie in S3, encrypted."
+        ),
+    ),
+    Acknowledged(
         rule="NIST.800.53.R5-S3BucketReplicationEnabled",
-        where=("Lake/AccessLogs", "Lake/Bucket"),
+        where=("Audit/Logs", "Lake/AccessLogs", "Lake/Bucket"),
         reason=(
             "A copy in another region is a decision of whoever owns the data, on cost and law; "
             "versions guard against deletion within the region."
@@ -205,4 +237,4 @@ _NIST = (
     ),
 )
 
-ACKNOWLEDGED = (*_WILDCARDS, *_MANAGED_POLICIES, *_SERVICES, *_NIST)
+ACKNOWLEDGED = (*_WILDCARDS, *_SCALING, *_MANAGED_POLICIES, *_SERVICES, *_AUDIT, *_NIST)

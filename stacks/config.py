@@ -357,6 +357,12 @@ class MonitoringConfig:
         pattern=r"(https://[^\s#]+)?",
         pattern_text="empty, or an https:// URL without #",
     )
+    monthly_budget_usd: int = option(
+        0,
+        "Cost of a month above which alarm_emails are warned; 0 for no budget.",
+        minimum=0,
+        maximum=10_000_000,
+    )
     iterator_age_alarm_seconds: int = option(
         3_600, "Age of unread records that raises the alarm.", minimum=60, maximum=31_536_000
     )
@@ -365,6 +371,40 @@ class MonitoringConfig:
     )
     queue_age_alarm_seconds: int = option(
         1_800, "Age of an untaken object event that raises the alarm.", minimum=60, maximum=345_600
+    )
+
+    def problems(self) -> Iterator[tuple[str, object, str]]:
+        if self.monthly_budget_usd and not self.alarm_emails:
+            yield "monthly_budget_usd", self.monthly_budget_usd, "0 where alarm_emails is empty"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditConfig:
+    """CloudTrail's record of who read and wrote which record and object."""
+
+    data_events: bool = option(
+        False, "Whether CloudTrail logs data events of stream and lake, at a price for each."
+    )
+    expiry_days: int = option(
+        365, "Age at which the audit log is deleted.", minimum=1, maximum=3_650
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeploymentConfig:
+    """What a company may demand of every deployment in its accounts."""
+
+    permissions_boundary: str = option(
+        "",
+        "Managed policy of the account that bounds every role of the stacks; empty for none.",
+        pattern=r"[\w+=,.@-]{0,128}",
+        pattern_text="empty, or the name of a policy",
+    )
+    bootstrap_qualifier: str = option(
+        "hnb659fds",
+        "Qualifier of the CDK bootstrap stack; the default is that of the CDK itself.",
+        pattern=r"[a-z0-9]{1,10}",
+        pattern_text="1 to 10 lowercase letters and digits",
     )
 
 
@@ -404,6 +444,8 @@ class EnvironmentConfig:
     cluster: ClusterConfig = field(default_factory=ClusterConfig)
     trigger: TriggerConfig = field(default_factory=TriggerConfig)
     monitoring: MonitoringConfig = field(default_factory=MonitoringConfig)
+    audit: AuditConfig = field(default_factory=AuditConfig)
+    deployment: DeploymentConfig = field(default_factory=DeploymentConfig)
     tags: TagsConfig = field(default_factory=TagsConfig)
 
     @classmethod

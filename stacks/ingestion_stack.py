@@ -7,6 +7,7 @@ from aws_cdk import aws_kinesis as kinesis
 from constructs import Construct
 
 from stacks.config import EnvironmentConfig, StreamConfig
+from stacks.constructs.audit_trail import AuditTrail
 from stacks.constructs.data_lake import DataLake
 from stacks.constructs.parquet_delivery import ParquetDelivery
 from stacks.constructs.project_code import client_code
@@ -39,6 +40,15 @@ class IngestionStack(PipelineStack):
             stream=self.stream,
             lake=lake,
         )
+        if config.audit.data_events:
+            AuditTrail(
+                self,
+                "Audit",
+                config=config.audit,
+                stream=self.stream,
+                lake=lake,
+                removal=self.data_removal,
+            )
         SharedId.DELIVERY_STREAM.publish(self, config.environment, delivery.stream_name)
         self.add_output(Output.STREAM, self.stream.stream_name)
         self.add_output(Output.DELIVERY_STREAM, delivery.stream_name)

@@ -11,6 +11,7 @@ from constructs import Construct
 
 from stacks.config import EnvironmentConfig
 from stacks.constructs.alarm_topic import alarm_topic
+from stacks.constructs.cost_budget import cost_budget
 from stacks.constructs.pipeline_alarms import PipelineAlarms
 from stacks.constructs.pipeline_dashboard import pipeline_dashboard
 from stacks.constructs.pipeline_metrics import PipelineMetrics
@@ -50,6 +51,14 @@ class MonitoringStack(PipelineStack):
             alarms=[watch.unhealthy, *watch.alarms],
             stream=config.stream,
         )
+        if watched.monthly_budget_usd:
+            cost_budget(
+                self,
+                "Budget",
+                environment=config.environment,
+                monthly_usd=watched.monthly_budget_usd,
+                emails=watched.alarm_emails,
+            )
         self.add_output(Output.DASHBOARD, dashboard.dashboard_name)
         self.add_output(Output.ALARM_TOPIC, topic.topic_arn)
 

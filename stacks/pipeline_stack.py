@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from stacks.config import EnvironmentConfig
@@ -20,8 +21,16 @@ class PipelineStack(cdk.Stack):
             construct_id,
             description=description,
             termination_protection=config.termination_protection,
+            synthesizer=cdk.DefaultStackSynthesizer(
+                qualifier=config.deployment.bootstrap_qualifier
+            ),
         )
         self.config = config
+        boundary = config.deployment.permissions_boundary
+        if boundary:
+            iam.PermissionsBoundary.of(self).apply(
+                iam.ManagedPolicy.from_managed_policy_name(self, "Boundary", boundary)
+            )
 
     @property
     def data_removal(self) -> cdk.RemovalPolicy:

@@ -23,6 +23,7 @@ class StorageStack(PipelineStack):
             "Lake",
             config=config.lake,
             source_backup_days=config.delivery.source_backup_days,
+            audited=config.audit.data_events,
             removal=self.data_removal,
         )
         LakeQueries(

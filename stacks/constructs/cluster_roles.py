@@ -108,9 +108,7 @@ def scaling_role(scope: Construct) -> iam.Role:
                 stack.format_arn(service="elasticmapreduce", resource="cluster", resource_name="*")
             ],
             conditions={
-                "StringEquals": {
-                    "elasticmapreduce:ResourceTag/for-use-with-amazon-emr-managed-policies": "true"
-                }
+                "StringEquals": {"aws:ResourceTag/for-use-with-amazon-emr-managed-policies": "true"}
             },
         )
     )

@@ -29,10 +29,11 @@ class DataLake(Construct):
         *,
         config: LakeConfig,
         source_backup_days: int,
+        audited: bool,
         removal: cdk.RemovalPolicy,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.key = lake_key(self, "Key", removal=removal)
+        self.key = lake_key(self, "Key", audited=audited, removal=removal)
         self.access_logs = _access_log_bucket(self, config, removal)
         self.bucket = s3.Bucket(
             self,

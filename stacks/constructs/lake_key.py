@@ -8,7 +8,9 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 
-def lake_key(scope: Construct, construct_id: str, *, removal: cdk.RemovalPolicy) -> kms.Key:
+def lake_key(
+    scope: Construct, construct_id: str, *, audited: bool, removal: cdk.RemovalPolicy
+) -> kms.Key:
     """A rotated key, which the services that encrypt on the account's behalf may use too.
 
     Without these statements an alarm would turn red and notify nobody, because CloudWatch and
@@ -46,4 +48,18 @@ def lake_key(scope: Construct, construct_id: str, *, removal: cdk.RemovalPolicy)
             conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_groups}},
         )
     )
+    if audited:
+        trails = stack.format_arn(service="cloudtrail", resource="trail", resource_name="*")
+        key.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="EncryptAuditLog",
+                principals=[iam.ServicePrincipal("cloudtrail.amazonaws.com")],
+                actions=["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"],
+                resources=["*"],
+                conditions={
+                    "StringEquals": {"aws:SourceAccount": stack.account},
+                    "ArnLike": {"aws:SourceArn": trails},
+                },
+            )
+        )
     return key

@@ -148,6 +148,21 @@ REFUSALS = [
         "environments.dev.monitoring.alarm_urls",
         "http://example.org",
     ),
+    (
+        {"monitoring": {"monthly_budget_usd": 100}},
+        "environments.dev.monitoring.monthly_budget_usd",
+        100,
+    ),
+    (
+        {"deployment": {"bootstrap_qualifier": "Company"}},
+        "environments.dev.deployment.bootstrap_qualifier",
+        "Company",
+    ),
+    (
+        {"deployment": {"permissions_boundary": "a/b"}},
+        "environments.dev.deployment.permissions_boundary",
+        "a/b",
+    ),
     ({"retain_data": 1}, "environments.dev.retain_data", 1),
     ({"environment": "prod"}, "environments.dev.environment", "prod"),
 ]

@@ -7,22 +7,28 @@ import re
 import pytest
 
 from stacks.acknowledgments import ACKNOWLEDGED, Acknowledged, is_part
-from tests.infra.conftest import ENVIRONMENTS
+from tests.infra.conftest import ENVIRONMENTS, cdk_context
 from tests.infra.gates import nag
+from tests.infra.gates.configurations import CONFIGURATIONS
 from tests.infra.gates.nag import NagFinding
 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[NagFinding]]:
+    contexts = {environment: (environment, cdk_context()) for environment in ENVIRONMENTS}
+    for name, sections in CONFIGURATIONS.items():
+        context = cdk_context()
+        context["environments"]["dev"] = sections
+        contexts[name] = ("dev", context)
     return {
-        environment: nag.find(environment, tmp_path_factory.mktemp(environment))
-        for environment in ENVIRONMENTS
+        name: nag.find(environment, tmp_path_factory.mktemp("nag"), context=context)
+        for name, (environment, context) in contexts.items()
     }
 
 
-@pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_every_finding_is_acknowledged(environment: str, found: dict[str, set[NagFinding]]) -> None:
-    assert [finding for finding in found[environment] if not finding.is_acknowledged] == []
+@pytest.mark.parametrize("name", [*ENVIRONMENTS, *CONFIGURATIONS])
+def test_every_finding_is_acknowledged(name: str, found: dict[str, set[NagFinding]]) -> None:
+    assert [finding for finding in found[name] if not finding.is_acknowledged] == []
 
 
 @pytest.mark.parametrize(
