@@ -17,6 +17,7 @@ from tidelake.local.settings import REGION
 from tidelake.local.summary import CuratedCounts, Results
 
 TOP_PATHS = 10
+HOUR = pa.timestamp("us", tz="UTC")
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class CuratedTables:
         """The aggregates over everything curated; top paths with ties in path order."""
         hourly = self._read("web_requests_hourly", "hour", "status", "requests", "response_bytes")
         paths = self._read("web_paths_daily", "target", "requests")
-        hours = pc.strftime(hourly["hour"], format="%Y-%m-%dT%H")
+        hours = pc.strftime(hourly["hour"].cast(HOUR), format="%Y-%m-%dT%H")
         hourly = hourly.append_column("utc_hour", hours)
         by_path = _sum_by(paths, "target")
         return Results(
