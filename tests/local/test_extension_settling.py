@@ -9,7 +9,15 @@ import pytest
 from tests.conftest import LocalAwsUnderTest
 from tidelake.local.extension.settling import requested_action
 
-TEMPLATE = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
+# Each is made and deleted by a call of the EMR API: the stack takes longer than asking for it.
+CONFIGURATIONS = {
+    f"Configuration{n}": {
+        "Type": "AWS::EMR::SecurityConfiguration",
+        "Properties": {"SecurityConfiguration": {"InstanceMetadataServiceConfiguration": {}}},
+    }
+    for n in range(20)
+}
+TEMPLATE = json.dumps({"Resources": CONFIGURATIONS})
 
 
 def test_an_operation_is_known_in_both_protocols() -> None:

@@ -49,8 +49,11 @@ def requested_action(headers: Mapping[str, str], body: bytes) -> str:
 
 async def settle(deadline: float) -> None:
     """Return when no stack is in progress, or at the deadline."""
-    while time.monotonic() < deadline and any(_in_progress(s) for s in _stacks()):
+    while time.monotonic() < deadline:
+        # First of all, so that the operation, a task of its own, has begun.
         await asyncio.sleep(POLL_SECONDS)
+        if not any(_in_progress(stack) for stack in _stacks()):
+            return
 
 
 def _stacks() -> list[dict[str, Any]]:
