@@ -49,6 +49,7 @@ class IngestionStack(PipelineStack):
                 lake=lake,
                 removal=self.data_removal,
             )
+        self.own_emptying_logs(lake.key)
         SharedId.DELIVERY_STREAM.publish(self, config.environment, delivery.stream_name)
         self.add_output(Output.STREAM, self.stream.stream_name)
         self.add_output(Output.DELIVERY_STREAM, delivery.stream_name)

@@ -34,6 +34,7 @@ class StorageStack(PipelineStack):
             lake=self.lake,
             removal=self.data_removal,
         )
+        self.own_emptying_logs(self.lake.key)
         self.add_output(Output.LAKE_BUCKET, self.lake.bucket.bucket_name)
         self.add_output(Output.DATABASE, self.lake.catalog.database_name)
         self.add_output(Output.RAW_TABLE, self.lake.catalog.raw_table_name)

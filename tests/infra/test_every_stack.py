@@ -84,11 +84,11 @@ def test_no_statement_grants_every_resource(synthesis: Synthesis) -> None:
 
 
 def test_the_only_managed_policies_are_those_that_aws_keeps_for_emr_and_its_nodes(
-    prod: Synthesis,
+    synthesis: Synthesis,
 ) -> None:
     policies = {
         str(policy["Fn::Join"][1][-1]).rsplit("/", 1)[-1]
-        for role in prod.resources("AWS::IAM::Role")
+        for role in synthesis.resources("AWS::IAM::Role")
         for policy in role["Properties"].get("ManagedPolicyArns", [])
     }
     assert policies == {
@@ -153,8 +153,18 @@ def test_what_costs_money_carries_the_tags(synthesis: Synthesis, key: str) -> No
 
 def test_every_log_group_is_encrypted_and_expires(synthesis: Synthesis) -> None:
     groups = synthesis.resources("AWS::Logs::LogGroup")
-    # Those of delivery and trigger, and in prod that of the network's connections.
-    expected_days = {"local": [1, 1], "dev": [7, 7], "prod": [90, 365, 365]}
+    # Those of delivery, trigger and emptying; in prod, of connections instead of emptying.
+    expected_days = {"local": [1, 1, 1], "dev": [7, 7, 7], "prod": [90, 365, 365]}
     days = sorted(group["Properties"]["RetentionInDays"] for group in groups)
     assert days == expected_days[synthesis.environment]
     assert all("KmsKeyId" in group["Properties"] for group in groups)
+
+
+def test_no_function_makes_a_log_group_by_itself(synthesis: Synthesis) -> None:
+    # Such a group would outlive its stack, unencrypted.
+    functions = synthesis.resources("AWS::Lambda::Function")
+    assert len(functions) == (1 if synthesis.environment == "prod" else 2)
+    for function in functions:
+        assert "Ref" in function["Properties"]["LoggingConfig"]["LogGroup"]
+    assert "logs:CreateLogGroup" not in json.dumps(list(synthesis.documents.values()))
+    assert "AWSLambdaBasicExecutionRole" not in json.dumps(list(synthesis.documents.values()))
