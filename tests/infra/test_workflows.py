@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # ships no type information
+import yaml
 
 from tests.infra.conftest import PROJECT
 
