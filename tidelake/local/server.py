@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import logging
 import os
+import shutil
 import resource
 import signal
 import socket
@@ -111,7 +112,9 @@ def _require_free(port: int) -> None:
 
 def _enter_environment(settings: LocalSettings) -> None:
     """Take on the server's environment; MiniStack reads it when it is imported, so before that."""
-    (settings.work_dir / "tmp").mkdir(parents=True, exist_ok=True)
+    # The unpacked functions and data of an earlier local AWS, which is gone, are of no use.
+    shutil.rmtree(settings.work_dir / "tmp", ignore_errors=True)
+    (settings.work_dir / "tmp").mkdir(parents=True)
     environment = server_environment(settings, base=dict(os.environ))
     os.environ.clear()
     os.environ.update(environment)
