@@ -11,8 +11,10 @@ from pathlib import Path
 from tests.infra.conftest import PROJECT, cdk_context
 
 
-def run_app(outdir: Path, environment: str | None, *, validate: bool) -> tuple[int, str]:
-    """Exit status and standard error of `app.py`."""
+def run_app(
+    outdir: Path, environment: str | None, *, validate: bool, program: tuple[str, ...] = ("app.py",)
+) -> tuple[int, str]:
+    """Exit status and standard error of `app.py`, or of a program around it."""
     context = cdk_context()
     if environment is not None:
         context["environment"] = environment
@@ -23,7 +25,7 @@ def run_app(outdir: Path, environment: str | None, *, validate: bool) -> tuple[i
         "CDK_VALIDATION": "true" if validate else "false",
     }
     finished = subprocess.run(
-        [sys.executable, "app.py"],
+        [sys.executable, *program],
         cwd=PROJECT,
         env=environ,
         capture_output=True,
@@ -57,3 +59,30 @@ def test_an_unknown_environment_gets_one_line_and_exit_status_2(tmp_path: Path) 
         2,
         ["environment = 'stage' is not allowed; allowed: one of local, dev, prod"],
     )
+
+
+PLANTED_ALARM = """
+import sys
+import app
+from aws_cdk import aws_cloudwatch as cloudwatch
+
+build = app.Pipeline.build
+
+def build_with_alarm(scope, config):
+    pipeline = build(scope, config)
+    cloudwatch.CfnAlarm(
+        pipeline.monitoring, "Planted",
+        namespace="AWS/KinesisFirehose", metric_name="DeliveryToS3.Success",
+        comparison_operator="LessThanThreshold", evaluation_periods=1,
+    )
+    return pipeline
+
+app.Pipeline.build = build_with_alarm
+sys.exit(app.main())
+"""
+
+
+def test_the_app_refuses_an_alarm_on_a_metric_that_is_never_published(tmp_path: Path) -> None:
+    status, error = run_app(tmp_path, "dev", validate=False, program=("-c", PLANTED_ALARM))
+    assert status != 0
+    assert "AWS/KinesisFirehose publishes no metric with no dimension" in error
