@@ -10,8 +10,8 @@ import argparse
 import asyncio
 import logging
 import os
-import shutil
 import resource
+import shutil
 import signal
 import socket
 import sys
