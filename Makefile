@@ -17,8 +17,9 @@ BIN       := $(VENV)/bin
 RUNTIME   := $(VENV)/.runtime-installed
 DEV       := $(VENV)/.dev-installed
 TOOLCHAIN := .tidelake/toolchain.json
-# The venv's own pip, at one version, so that resolving and building are the same everywhere.
-PIP       := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# The venv's own pip, at one version, so that resolving and building are the same everywhere. It
+# tells errors alone: setuptools warns at length of what an editable install is.
+PIP       := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 PIP_PIN   := pip==26.3
 
 .PHONY: help setup demo test lint bootstrap synth diff deploy destroy lock clean
