@@ -197,7 +197,7 @@ _NIST = (
     ),
     Acknowledged(
         rule="NIST.800.53.R5-IAMNoInlinePolicy",
-        where=(_DELIVERY, "Network/Vpc/FlowLog", "Spark", _SUBMIT),
+        where=(_DELIVERY, "Network/Vpc/FlowLogRole", "Spark", _SUBMIT),
         reason=(
             "CDK's grants write policies that belong to one role each and go with it; none is "
             "for sharing."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
@@ -130,8 +131,17 @@ def _own_vpc(scope: Construct, config: NetworkConfig) -> ec2.Vpc:
 
 def _log_connections(vpc: ec2.Vpc, *, days: int, key: kms.IKey, removal: cdk.RemovalPolicy) -> None:
     group = service_log_group(vpc, "Connections", retention_days=days, removal=removal, key=key)
+    role = iam.Role(
+        vpc,
+        "FlowLogRole",
+        description="VPC: writes the log of connections",
+        assumed_by=iam.ServicePrincipal(
+            "vpc-flow-logs.amazonaws.com",
+            conditions={"StringEquals": {"aws:SourceAccount": cdk.Stack.of(vpc).account}},
+        ),
+    )
     vpc.add_flow_log(
         "FlowLog",
-        destination=ec2.FlowLogDestination.to_cloud_watch_logs(group),
+        destination=ec2.FlowLogDestination.to_cloud_watch_logs(group, role),
         traffic_type=ec2.FlowLogTrafficType.ALL,
     )

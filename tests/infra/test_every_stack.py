@@ -168,3 +168,20 @@ def test_no_function_makes_a_log_group_by_itself(synthesis: Synthesis) -> None:
         assert "Ref" in function["Properties"]["LoggingConfig"]["LogGroup"]
     assert "logs:CreateLogGroup" not in json.dumps(list(synthesis.documents.values()))
     assert "AWSLambdaBasicExecutionRole" not in json.dumps(list(synthesis.documents.values()))
+
+
+def test_a_service_that_says_for_whom_it_acts_may_act_for_this_account_alone(
+    synthesis: Synthesis,
+) -> None:
+    # Neither Lambda nor EC2 says so as it takes on a function's or a node's role.
+    silent = {"lambda.amazonaws.com", "ec2.amazonaws.com"}
+    trusts = [
+        statement
+        for role in synthesis.resources("AWS::IAM::Role")
+        for statement in role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        if statement["Principal"]["Service"] not in silent
+    ]
+    assert len(trusts) == (3 if synthesis.environment == "prod" else 2)
+    for statement in trusts:
+        account = statement["Condition"]["StringEquals"]["aws:SourceAccount"]
+        assert account == {"Ref": "AWS::AccountId"}
