@@ -10,7 +10,7 @@ from typing import Any
 
 from aws_cdk import aws_emr as emr
 
-from stacks.config import ClusterConfig
+from stacks.cluster_config import ClusterConfig
 from stacks.constructs.private_network import PrivateNetwork
 
 Instances = emr.CfnCluster.JobFlowInstancesConfigProperty

@@ -8,7 +8,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
-from stacks.config import ClusterConfig
+from stacks.cluster_config import ClusterConfig
 from stacks.constructs.cluster_capacity import cluster_instances, managed_scaling
 from stacks.constructs.cluster_roles import (
     grant_encrypt_disks,
