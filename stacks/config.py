@@ -371,11 +371,11 @@ class EnvironmentConfig:
         """The configuration named `environment` out of plain values for all of them."""
         if not isinstance(environments, Mapping):
             raise ConfigurationError("environments", environments, "an object of environments")
-        if environment not in environments:
+        if not isinstance(environment, str) or environment not in environments:
             known = ", ".join(environments)
             raise ConfigurationError("environment", environment, f"one of {known}")
         # The name becomes part of every stack's name.
-        if not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", str(environment)):
+        if not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", environment):
             allowed = "a lowercase letter, then up to 31 lowercase letters, digits and hyphens"
             raise ConfigurationError("environment", environment, allowed)
         key = f"environments.{environment}"

@@ -70,6 +70,13 @@ class SparkCluster(Construct):
             visible_to_all_users=True,
         )
         cdk.Tags.of(cluster).add(*EMR_POLICY_TAG)
+        if own_rules:
+            cdk.Validations.of(cluster).acknowledge(
+                cdk.Acknowledgment(
+                    id="CloudFormation-Validate::E1029",
+                    reason="${emr.clusterId} is EMR's own placeholder, not CloudFormation's.",
+                )
+            )
         # Nodes that start before these are there cannot fetch what they need.
         cluster.node.add_dependency(network, self._node_role, service)
         self.cluster_id = cluster.ref

@@ -6,16 +6,29 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+
+import pytest
 
 from tests.infra.conftest import PROJECT, cdk_context
 
 
 def run_app(
-    outdir: Path, environment: str | None, *, validate: bool, program: tuple[str, ...] = ("app.py",)
+    outdir: Path,
+    environment: object,
+    *,
+    validate: bool,
+    program: tuple[str, ...] = ("app.py",),
+    cluster: Mapping[str, object] = MappingProxyType({}),
 ) -> tuple[int, str]:
-    """Exit status and standard error of `app.py`, or of a program around it."""
+    """Exit status and standard error of `app.py`, or of a program around it.
+
+    `cluster` holds options of `prod`'s cluster that differ from `cdk.json`.
+    """
     context = cdk_context()
+    context["environments"]["prod"]["cluster"] |= cluster
     if environment is not None:
         context["environment"] = environment
     environ = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
@@ -36,8 +49,9 @@ def run_app(
     return finished.returncode, finished.stderr
 
 
-def test_templates_pass_the_validation_of_cdk(tmp_path: Path) -> None:
-    status, _ = run_app(tmp_path, "prod", validate=True)
+@pytest.mark.parametrize("scaling", ["managed", "yarn_memory"])
+def test_templates_pass_the_validation_of_cdk(tmp_path: Path, scaling: str) -> None:
+    status, _ = run_app(tmp_path, "prod", validate=True, cluster={"scaling": scaling})
     report = json.loads((tmp_path / "validation-report.json").read_text())
     findings = [
         violation for plugin in report["pluginReports"] for violation in plugin["violations"]
@@ -59,6 +73,12 @@ def test_an_unknown_environment_gets_one_line_and_exit_status_2(tmp_path: Path) 
         2,
         ["environment = 'stage' is not allowed; allowed: one of local, dev, prod"],
     )
+
+
+def test_an_environment_that_is_no_name_is_refused(tmp_path: Path) -> None:
+    status, error = run_app(tmp_path, ["dev"], validate=False)
+    assert status == 2
+    assert "environment = ['dev'] is not allowed; allowed: one of local, dev, prod" in error
 
 
 PLANTED_ALARM = """

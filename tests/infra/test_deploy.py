@@ -19,10 +19,9 @@ from tidelake.local.toolchain import find_toolchain
 ENVIRONMENT = "options"
 PROJECT = Path(__file__).resolve().parents[2]
 
-# Options that add resources, but for registered consumers, whose tags the local CloudFormation does
-# not take; what the local AWS records alone is checked on the template.
+# Options that add resources; what the local AWS records alone is checked on the template.
 FIRST: JsonObject = {
-    "stream": {"shards": 1, "retention_hours": 24},
+    "stream": {"shards": 1, "retention_hours": 24, "consumers": ["reader"]},
     "delivery": {"buffer_seconds": 60, "source_backup_days": 7},
     "lake": {"database_name": "options_db", "query_scan_limit_mib": 10},
     "network": {"interface_endpoints": ["sts"], "flow_log_days": 1},

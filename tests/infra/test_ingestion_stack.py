@@ -85,7 +85,7 @@ def test_delivery_buffers_as_configured(syntheses: dict[str, Synthesis]) -> None
         environment: destination(synthesis)["BufferingHints"]
         for environment, synthesis in syntheses.items()
     } == {
-        "local": {"IntervalInSeconds": 5, "SizeInMBs": 64},
+        "local": {"IntervalInSeconds": 3, "SizeInMBs": 64},
         "dev": {"IntervalInSeconds": 60, "SizeInMBs": 128},
         "prod": {"IntervalInSeconds": 300, "SizeInMBs": 128},
     }
@@ -132,6 +132,23 @@ def test_delivery_writes_to_two_zones_and_reads_none(synthesis: Synthesis) -> No
     actions = {action for statement in statements for action in statement["Action"]}
     assert not {action for action in actions if action.startswith(("s3:Get", "s3:Delete"))} - {
         "s3:GetBucketLocation"
+    }
+
+
+def test_delivery_may_read_the_stream_and_the_schema_and_encrypt_what_it_writes(
+    synthesis: Synthesis,
+) -> None:
+    allowed = {
+        action
+        for resource in synthesis.documents[StackRole.INGESTION]["Resources"].values()
+        if resource["Type"] == "AWS::IAM::Policy"
+        for statement in resource["Properties"]["PolicyDocument"]["Statement"]
+        for action in listed(statement["Action"])
+    }
+    assert allowed >= {
+        *("kinesis:DescribeStream", "kinesis:GetShardIterator", "kinesis:GetRecords"),
+        "glue:GetTableVersions",
+        *("kms:Decrypt", "kms:GenerateDataKey"),
     }
 
 

@@ -36,8 +36,8 @@ def test_a_stack_a_bucket_and_a_log_group_are_seen_until_they_are_gone(
 
 
 @pytest.mark.slow
-def test_the_bootstrap_of_the_cdk_may_stay(local_aws: LocalAwsUnderTest) -> None:
-    staging = "cdk-hnb659fds-assets-000000000000-us-east-1"
+def test_the_staging_bucket_of_a_bootstrap_may_stay(local_aws: LocalAwsUnderTest) -> None:
+    staging = "cdk-company1-assets-000000000000-us-east-1"
     local_aws.client("s3").create_bucket(Bucket=staging)
 
     left = find_leftovers(local_aws.endpoint)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from tidelake.local.endpoint import local_client
 
 TOOLKIT_STACK = "CDKToolkit"
-STAGING_BUCKET_PREFIX = "cdk-hnb659fds-assets-"
+# `cdk-<qualifier>-assets-<account>-<region>`; the qualifier is the bootstrap's own.
+STAGING_BUCKET = re.compile(r"cdk-[a-z0-9]{1,10}-assets-\d{12}-[a-z0-9-]+")
 LIVE_CLUSTER_STATES = ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING"]
 
 
@@ -24,7 +27,7 @@ def find_leftovers(endpoint: str) -> list[str]:
         *(
             f"bucket {bucket['Name']}"
             for bucket in buckets
-            if not bucket["Name"].startswith(STAGING_BUCKET_PREFIX)
+            if not STAGING_BUCKET.fullmatch(bucket["Name"])
         ),
         *(f"log group {group['logGroupName']}" for group in groups),
         *(f"cluster {cluster['Id']}" for cluster in clusters["Clusters"]),

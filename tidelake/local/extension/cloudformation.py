@@ -60,7 +60,10 @@ def _composite_alarm(api: LocalApi) -> ResourceType:
 
 def _stream_consumer(api: LocalApi) -> ResourceType:
     def create(_: str, properties: Properties) -> Created:
-        consumer = api.call("kinesis", "RegisterStreamConsumer", properties)["Consumer"]
+        # A list in templates, a map in the API.
+        tags = {tag["Key"]: tag["Value"] for tag in properties.get("Tags", [])}
+        request = {**properties, "Tags": tags}
+        consumer = api.call("kinesis", "RegisterStreamConsumer", request)["Consumer"]
         arn = consumer["ConsumerARN"]
         created = str(consumer["ConsumerCreationTimestamp"])
         return arn, {
