@@ -63,6 +63,11 @@ class Results:
 
 @dataclass(frozen=True, kw_only=True)
 class StageSeconds:
+    """Wall time of the stages, and from the start to the results; the destroy comes after.
+
+    `deploy` includes the bootstrap; `deliver` and `process` are what was waited for.
+    """
+
     deploy: float
     send: float
     deliver: float
