@@ -278,7 +278,11 @@ class MonitoringConfig:
         1_800, "Age of undelivered records that raises the alarm.", minimum=60, maximum=604_800
     )
     queue_age_alarm_seconds: int = option(
-        1_800, "Age of an untaken object event that raises the alarm.", minimum=60, maximum=345_600
+        600,
+        "Age of an untaken object event that raises the alarm; SQS leaves those that were "
+        "received three times out of this age.",
+        minimum=60,
+        maximum=345_600,
     )
 
     def problems(self) -> Iterator[tuple[str, object, str]]:

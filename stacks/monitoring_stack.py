@@ -80,11 +80,15 @@ def _tell_failed_steps(scope: Construct, *, cluster_id: str, topic: sns.ITopic) 
     return events.Rule(
         scope,
         "StepFailed",
-        description="tidelake: a Spark step failed; its log lies in the lake's emr-logs/",
+        description="tidelake: a Spark step did not complete; its log lies in the lake's emr-logs/",
         event_pattern=events.EventPattern(
             source=["aws.emr"],
             detail_type=["EMR Step Status Change"],
-            detail={"clusterId": [cluster_id], "state": ["FAILED"]},
+            # A cluster that ends takes its steps along, which are then cancelled or interrupted.
+            detail={
+                "clusterId": [cluster_id],
+                "state": ["FAILED", "CANCELLED", "INTERRUPTED"],
+            },
         ),
         targets=[targets.SnsTopic(topic)],
     )

@@ -8,7 +8,8 @@ from tidelake.contract.lake import manifest_key
 from tidelake.contract.manifest import Manifest
 from tidelake.contract.settings import StepTriggerSettings
 
-_DONE_OR_UNDER_WAY = ["PENDING", "RUNNING", "COMPLETED"]
+# At most 256, so few pages; a step of a batch that is done leaves it alone, and is no harm.
+_UNDER_WAY = ["PENDING", "RUNNING"]
 
 
 class SparkSteps:
@@ -25,7 +26,7 @@ class SparkSteps:
         self._emr = emr
 
     def submit(self, manifest: Manifest) -> bool:
-        """Submit the manifest's step, unless one is done or under way. Whether it was needed."""
+        """Submit the manifest's step, unless one is under way. Whether it was needed."""
         if self._has_step(manifest.step_name):
             return False
         uri = self._put(manifest)
@@ -36,7 +37,7 @@ class SparkSteps:
 
     def _has_step(self, name: str) -> bool:
         pages = self._emr.get_paginator("list_steps").paginate(
-            ClusterId=self._settings.cluster_id, StepStates=_DONE_OR_UNDER_WAY
+            ClusterId=self._settings.cluster_id, StepStates=_UNDER_WAY
         )
         return any(step["Name"] == name for page in pages for step in page["Steps"])
 

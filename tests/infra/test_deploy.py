@@ -46,7 +46,7 @@ CHANGED: JsonObject = {
     "delivery": {**FIRST["delivery"], "buffer_seconds": 120},
     "cluster": {**FIRST["cluster"], "step_concurrency": 3},
     "trigger": {"batch_size": 20},
-    "monitoring": {**FIRST["monitoring"], "queue_age_alarm_seconds": 600},
+    "monitoring": {**FIRST["monitoring"], "queue_age_alarm_seconds": 900},
 }
 
 
@@ -136,7 +136,7 @@ def test_options_are_deployed_changed_in_place_and_destroyed(deployment: Deploym
         "buffer": 60,
         "step concurrency": 1,
         "batch size": 10,
-        "queue age": [1_800.0],
+        "queue age": [600.0],
     }
     cluster = deployment.id_of(StackRole.PROCESSING, "AWS::EMR::Cluster")
 
@@ -146,7 +146,7 @@ def test_options_are_deployed_changed_in_place_and_destroyed(deployment: Deploym
         "buffer": 120,
         "step concurrency": 3,
         "batch size": 20,
-        "queue age": [600.0],
+        "queue age": [900.0],
     }
     assert deployment.id_of(StackRole.PROCESSING, "AWS::EMR::Cluster") == cluster
 

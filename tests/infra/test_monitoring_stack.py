@@ -35,7 +35,7 @@ def test_alarms_cover_every_hop(dev: Synthesis) -> None:
         "KinesisMillisBehindLatest": ("GreaterThanThreshold", 1_800_000),
         "FailedConversion.Records": ("GreaterThanThreshold", 0),
         "Errors": ("GreaterThanThreshold", 0),
-        "ApproximateAgeOfOldestMessage": ("GreaterThanThreshold", 1_800),
+        "ApproximateAgeOfOldestMessage": ("GreaterThanThreshold", 600),
         "ApproximateNumberOfMessagesVisible": ("GreaterThanThreshold", 0),
         "MatchedEvents": ("GreaterThanThreshold", 0),
     }
@@ -109,7 +109,10 @@ def test_a_failed_step_is_told_to_the_topic(synthesis: Synthesis) -> None:
             "EventPattern": {
                 "source": ["aws.emr"],
                 "detail-type": ["EMR Step Status Change"],
-                "detail": {"clusterId": [Match.any_value()], "state": ["FAILED"]},
+                "detail": {
+                    "clusterId": [Match.any_value()],
+                    "state": ["FAILED", "CANCELLED", "INTERRUPTED"],
+                },
             },
             "Targets": [Match.object_like({"Arn": {"Ref": Match.any_value()}})],
         },

@@ -55,7 +55,7 @@ def expect_listing(calls: Stubber, *names: str, marker: str = "", next_marker: s
     """Expect one page of ListSteps, and answer with steps of these names."""
     parameters: dict[str, Any] = {
         "ClusterId": "j-1K48XXXXXXHCB",
-        "StepStates": ["PENDING", "RUNNING", "COMPLETED"],
+        "StepStates": ["PENDING", "RUNNING"],
     }
     response: dict[str, Any] = {"Steps": [{"Name": name} for name in names]}
     if marker:

@@ -36,7 +36,7 @@ def test_a_new_manifest_is_written_and_its_step_submitted(
     }
 
 
-def test_a_step_that_is_done_or_under_way_is_not_submitted_again(
+def test_a_step_that_is_under_way_is_not_submitted_again(
     steps: SparkSteps, emr_calls: Stubber
 ) -> None:
     expect_listing(emr_calls, "curate-b0", "curate-b1")
