@@ -69,6 +69,8 @@ def start_parent(command: list[str], output: Output) -> int:
         stdout=output.writer,
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
+        # A shell's background jobs ignore SIGINT, and so would all that they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     output.writer.close()
     assert parent.stderr is not None
