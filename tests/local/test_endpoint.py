@@ -66,7 +66,7 @@ def test_a_refusal_names_the_address_but_no_password() -> None:
 
 def test_environment_points_every_tool_at_the_local_aws() -> None:
     environment = local_environment(
-        "http://127.0.0.1:4566", base={"PATH": "/bin"}, cdk_home=Path("/work/cdk")
+        "http://127.0.0.1:4566", base={"PATH": "/bin"}, cdk_home=Path("/home/ann/cdk")
     )
 
     assert environment == {
@@ -81,7 +81,7 @@ def test_environment_points_every_tool_at_the_local_aws() -> None:
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "NO_PROXY": "127.0.0.1,localhost,::1",
         "no_proxy": "127.0.0.1,localhost,::1",
-        "CDK_HOME": "/work/cdk",
+        "CDK_HOME": "/home/ann/cdk",
     }
 
 
