@@ -6,13 +6,14 @@ import aws_cdk as cdk
 from aws_cdk import aws_kinesis as kinesis
 from constructs import Construct
 
-from stacks.config import EnvironmentConfig, StreamConfig
+from stacks.config import EnvironmentConfig
 from stacks.constructs.audit_trail import AuditTrail
 from stacks.constructs.data_lake import DataLake
 from stacks.constructs.parquet_delivery import ParquetDelivery
 from stacks.constructs.project_code import client_code
 from stacks.constructs.shared_id import SharedId
 from stacks.pipeline_stack import PipelineStack
+from stacks.sections.stream import StreamConfig
 from tidelake.contract.deployment import Output
 
 

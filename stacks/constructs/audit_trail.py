@@ -9,8 +9,8 @@ from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.config import AuditConfig
 from stacks.constructs.data_lake import DataLake
+from stacks.sections.monitoring import AuditConfig
 
 _SERVICE = "cloudtrail.amazonaws.com"
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from aws_cdk import aws_emr as emr
 
-from stacks.cluster_config import ClusterConfig
 from stacks.constructs.private_network import PrivateNetwork
+from stacks.sections.cluster import ClusterConfig
 
 Instances = emr.CfnCluster.JobFlowInstancesConfigProperty
 

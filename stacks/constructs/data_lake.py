@@ -7,9 +7,9 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.config import LakeConfig
 from stacks.constructs.lake_catalog import LakeCatalog
 from stacks.constructs.lake_key import lake_key
+from stacks.sections.lake import LakeConfig
 from tidelake.contract import lake
 
 _ABORTED_UPLOAD_DAYS = 7

@@ -8,7 +8,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.config import LakeConfig
+from stacks.sections.lake import LakeConfig
 from tidelake.contract import lake
 from tidelake.contract.schema import raw_fields
 

@@ -10,9 +10,9 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs
 from constructs import Construct
 
-from stacks.config import DeliveryConfig
 from stacks.constructs.data_lake import DataLake
 from stacks.constructs.service_logs import service_log_group
+from stacks.sections.delivery import DeliveryConfig
 from tidelake.contract import lake as layout
 
 _ADDRESSES = "@aws-cdk--aws-kinesisfirehose.CidrBlocks"

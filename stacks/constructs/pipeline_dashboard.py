@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from stacks.config import StreamConfig
 from stacks.constructs.pipeline_metrics import PipelineMetrics
+from stacks.sections.stream import StreamConfig
 
 _ROW = 24
 

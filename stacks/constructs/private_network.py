@@ -8,12 +8,12 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from stacks.config import NetworkConfig
 from stacks.constructs.endpoint_policies import (
     admit_own_buckets_and_repositories,
     admit_own_identities,
 )
 from stacks.constructs.service_logs import service_log_group
+from stacks.sections.network import NetworkConfig
 
 EMR_POLICY_TAG = ("for-use-with-amazon-emr-managed-policies", "true")
 """What EMR's managed service policy demands of all that it may touch."""

@@ -8,7 +8,6 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
-from stacks.cluster_config import ClusterConfig
 from stacks.constructs.cluster_capacity import cluster_instances, managed_scaling
 from stacks.constructs.cluster_roles import (
     grant_encrypt_disks,
@@ -21,6 +20,7 @@ from stacks.constructs.data_lake import DataLake
 from stacks.constructs.private_network import EMR_POLICY_TAG, PrivateNetwork
 from stacks.constructs.spark_settings import cluster_configurations
 from stacks.emr_releases import RELEASES
+from stacks.sections.cluster import ClusterConfig
 from tidelake.contract import lake as layout
 
 

@@ -9,10 +9,10 @@ from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from stacks.config import TriggerConfig
 from stacks.constructs.data_lake import DataLake
 from stacks.constructs.pipeline_function import PipelineFunction
 from stacks.constructs.spark_cluster import SparkCluster
+from stacks.sections.trigger import TriggerConfig
 from tidelake.contract import lake as layout
 from tidelake.contract.settings import StepTriggerSettings
 
