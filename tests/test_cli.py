@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tidelake import cli
+from tidelake.commands import local
 from tidelake.contract.errors import ConfigurationError, InputError, PipelineError
 
 
@@ -12,7 +13,7 @@ def run_raising(error: BaseException, monkeypatch: pytest.MonkeyPatch, *options:
     def fail(_: object) -> int:
         raise error
 
-    monkeypatch.setattr(cli, "_local_down", fail)
+    monkeypatch.setattr(local, "_down", fail)
     return cli.main([*options, "local", "down"])
 
 

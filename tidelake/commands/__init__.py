@@ -1,0 +1,1 @@
+"""The commands of `tidelake`, a file for each: arguments -> calls. No logic."""
