@@ -171,7 +171,207 @@ WEB_LOG = Source(
     ),
 )
 
-SOURCES = {source.name: source for source in (WEB_LOG,)}
+SENSOR = Source(
+    name="sensor",
+    table="sensor_readings",
+    fields=(
+        Field(
+            name="device_id",
+            type=FieldType.STRING,
+            required=True,
+            max_length=255,
+            description="Device that measured.",
+        ),
+        Field(
+            name="sensor_type",
+            type=FieldType.STRING,
+            required=True,
+            max_length=64,
+            description="What is measured, such as temperature.",
+        ),
+        Field(
+            name="value",
+            type=FieldType.DOUBLE,
+            required=True,
+            description="The reading, in its unit.",
+        ),
+        Field(
+            name="unit",
+            type=FieldType.STRING,
+            max_length=32,
+            description="Unit of the reading, such as C or F.",
+        ),
+        Field(
+            name="location",
+            type=FieldType.STRING,
+            max_length=255,
+            description="Where the device stands.",
+        ),
+        Field(
+            name="quality",
+            type=FieldType.STRING,
+            required=True,
+            values=("good", "suspect"),
+            description="Verdict of the quality checks of the device.",
+        ),
+        Field(
+            name="quality_reason",
+            type=FieldType.STRING,
+            max_length=64,
+            description="The check that a suspect reading failed.",
+        ),
+    ),
+)
+
+CHANGE_DATA = Source(
+    name="change_data",
+    table="row_changes",
+    fields=(
+        Field(
+            name="connector",
+            type=FieldType.STRING,
+            max_length=64,
+            description="Kind of database that the change was captured from.",
+        ),
+        Field(
+            name="database_name",
+            type=FieldType.STRING,
+            max_length=255,
+            description="Database of the row.",
+        ),
+        Field(
+            name="schema_name",
+            type=FieldType.STRING,
+            max_length=255,
+            description="Schema of the row's table, in databases that have them.",
+        ),
+        Field(
+            name="table_name",
+            type=FieldType.STRING,
+            required=True,
+            max_length=255,
+            description="Table of the row.",
+        ),
+        Field(
+            name="operation",
+            type=FieldType.STRING,
+            required=True,
+            values=("INSERT", "UPDATE", "DELETE"),
+            description="What was done to the row; a snapshot's rows are inserts.",
+        ),
+        Field(
+            name="is_snapshot",
+            type=FieldType.BOOLEAN,
+            required=True,
+            description="Whether the row was read by a snapshot, not captured from the log.",
+        ),
+        Field(
+            name="change_type",
+            type=FieldType.STRING,
+            required=True,
+            values=("new_record", "critical_update", "standard_update", "record_deletion"),
+            description="Weight of the change; critical is an update of a field that matters.",
+        ),
+        Field(
+            name="transaction_id",
+            type=FieldType.STRING,
+            max_length=255,
+            description="Transaction that the change was part of.",
+        ),
+        Field(
+            name="row_key",
+            type=FieldType.STRING,
+            required=True,
+            max_length=4_096,
+            description="Primary key of the row, as a JSON object with sorted names.",
+        ),
+        Field(
+            name="source_position",
+            type=FieldType.STRING,
+            required=True,
+            max_length=255,
+            description="Place in the source's log, as text that sorts in the log's order.",
+        ),
+        Field(
+            name="row_before",
+            type=FieldType.STRING,
+            max_length=524_288,
+            description="The row before the change, as JSON.",
+        ),
+        Field(
+            name="row_after",
+            type=FieldType.STRING,
+            max_length=524_288,
+            description="The row after the change, as JSON.",
+        ),
+    ),
+)
+
+APP_EVENT = Source(
+    name="app_event",
+    table="app_events",
+    fields=(
+        Field(
+            name="user_id",
+            type=FieldType.STRING,
+            required=True,
+            max_length=255,
+            description="Who acted, by the application's own id.",
+        ),
+        Field(
+            name="session_id",
+            type=FieldType.STRING,
+            max_length=255,
+            description="The application's own id of the visit.",
+        ),
+        Field(
+            name="page",
+            type=FieldType.STRING,
+            max_length=65_536,
+            description="Page or screen that was looked at or acted on.",
+        ),
+        Field(
+            name="element",
+            type=FieldType.STRING,
+            max_length=255,
+            description="Element that was clicked.",
+        ),
+        Field(
+            name="product_id",
+            type=FieldType.STRING,
+            max_length=255,
+            description="Product that was looked at or bought.",
+        ),
+        Field(
+            name="quantity",
+            type=FieldType.INT,
+            minimum=1,
+            maximum=1_000_000,
+            description="How many of the product were bought.",
+        ),
+        Field(
+            name="amount_minor",
+            type=FieldType.BIGINT,
+            minimum=0,
+            maximum=2**50,
+            description="Price of the purchase in the currency's minor unit, such as cents.",
+        ),
+        Field(
+            name="currency",
+            type=FieldType.STRING,
+            max_length=3,
+            description="Currency of the price (ISO 4217), such as EUR.",
+        ),
+        Field(
+            name="properties",
+            type=FieldType.STRING,
+            max_length=65_536,
+            description="What else the application says, as a JSON object.",
+        ),
+    ),
+)
+
+SOURCES = {source.name: source for source in (WEB_LOG, SENSOR, CHANGE_DATA, APP_EVENT)}
 
 
 def event_fields(source: Source) -> tuple[Field, ...]:
