@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +17,7 @@ from lambda_src.step_trigger.object_events import (
     created_objects_in,
 )
 from lambda_src.step_trigger.spark_steps import SparkSteps
+from lambda_src.telemetry import log
 from tidelake.contract.lake import is_raw_data
 from tidelake.contract.manifest import Manifest, RawObject
 from tidelake.contract.settings import StepTriggerSettings
@@ -57,7 +56,7 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, list[dict[s
     batch = _read(event, settings.lake_bucket)
     manifest = Manifest.of(batch.raw_objects)
     submitted = bool(manifest.objects) and _steps().submit(manifest)
-    _log(
+    log(
         "batch handled",
         messages=batch.messages,
         objects=len(manifest.objects),
@@ -82,7 +81,7 @@ def _read(event: Mapping[str, Any], lake_bucket: str) -> Batch:
         except MalformedMessageError as error:
             batch.messages += 1
             batch.malformed_ids.append(record["messageId"])
-            _log(
+            log(
                 "message is malformed",
                 level="WARNING",
                 message_id=record["messageId"],
@@ -103,8 +102,3 @@ def _steps() -> SparkSteps:
         s3=boto3.client("s3", config=_CLIENT_CONFIG),
         emr=boto3.client("emr", config=_CLIENT_CONFIG),
     )
-
-
-def _log(message: str, *, level: str = "INFO", **values: object) -> None:
-    """One line of JSON, as CloudWatch Logs Insights reads it: counts and ids, no payloads."""
-    sys.stdout.write(json.dumps({"level": level, "message": message, **values}) + "\n")

@@ -15,13 +15,15 @@ from constructs import Construct
 
 _PROJECT = Path(__file__).resolve().parents[2]
 _CONTRACT = ("tidelake/__init__.py", "tidelake/contract")
+_FUNCTIONS = ("lambda_src/__init__.py", "lambda_src/telemetry.py")
+"""What every function carries of `lambda_src`, besides its own package."""
 
 
 def function_code(package: str) -> lambda_.Code:
-    """The zip of one function: its package below `lambda_src`, and the contract."""
+    """The zip of one function: its package below `lambda_src`, what all share, the contract."""
     return lambda_.Code.from_asset(
         str(_PROJECT),
-        exclude=_all_but(*_CONTRACT, "lambda_src/__init__.py", f"lambda_src/{package}"),
+        exclude=_all_but(*_CONTRACT, *_FUNCTIONS, f"lambda_src/{package}"),
         ignore_mode=cdk.IgnoreMode.GIT,
     )
 

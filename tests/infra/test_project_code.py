@@ -56,6 +56,7 @@ def test_function_zip_holds_its_package_and_the_contract_alone(
     assert files_in(code, app) == {
         "tidelake/__init__.py",
         "lambda_src/__init__.py",
+        "lambda_src/telemetry.py",
         *contract,
         *package,
     }

@@ -9,6 +9,7 @@ MANIFEST_PREFIX = "manifests/"
 EMR_LOG_PREFIX = "emr-logs/"
 QUERY_RESULT_PREFIX = "query-results/"
 SOURCE_PREFIX = "source-records/"
+BATCH_RESULT_PREFIX = "batch-results/"
 
 RAW_PARTITION_COLUMNS = ("year", "month", "day", "hour")
 RAW_DELIVERY_PREFIX = (
@@ -33,3 +34,8 @@ def is_raw_data(key: str, size: int) -> bool:
 def manifest_key(batch_id: str) -> str:
     """Where the manifest of one batch lies in the lake bucket."""
     return f"{MANIFEST_PREFIX}{batch_id}.json"
+
+
+def batch_result_key(batch_id: str) -> str:
+    """Where the Spark job says what became of a batch, as JSON, after the ledger has it."""
+    return f"{BATCH_RESULT_PREFIX}{batch_id}.json"
