@@ -2,6 +2,7 @@
 #
 #   make demo [INPUT=access.log] [OUT=build/demo] [KEEP=1]   the whole pipeline on this machine
 #   make test                                               every test
+#   make bench [BENCH=synth]                                benchmarks against named peers (benches/)
 #   make lint                                               ruff, types, import rules, gates over the templates
 #   make bootstrap|synth|diff|deploy|destroy [ENV=dev]      the stacks, on AWS
 #   make lock                                               write the pins anew
@@ -22,7 +23,7 @@ TOOLCHAIN := .tidelake/toolchain.json
 PIP       := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 PIP_PIN   := pip==26.3
 
-.PHONY: help setup demo test lint bootstrap synth diff deploy destroy lock clean
+.PHONY: help setup demo test bench lint bootstrap synth diff deploy destroy lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -59,6 +60,9 @@ demo: $(RUNTIME) $(TOOLCHAIN)
 
 test: setup
 	@$(BIN)/pytest
+
+bench: setup
+	@$(BIN)/python -m benches$(if $(BENCH),.$(BENCH))
 
 lint: setup
 	@$(BIN)/ruff check .
