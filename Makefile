@@ -17,6 +17,8 @@ VENV      := .venv
 BIN       := $(VENV)/bin
 RUNTIME   := $(VENV)/.runtime-installed
 DEV       := $(VENV)/.dev-installed
+# A gate that pins an old boto3, so that it lives apart.
+CHECKOV   := .venv-checkov/.installed
 TOOLCHAIN := .tidelake/toolchain.json
 # The venv's own pip, at one version, so that resolving and building are the same everywhere. It
 # tells errors alone: setuptools warns at length of what an editable install is.
@@ -29,7 +31,7 @@ PIP_PIN   := pip==26.3
 help:
 	@sed -n 's/^#   //p' Makefile
 
-setup: $(DEV) $(TOOLCHAIN)
+setup: $(DEV) $(CHECKOV) $(TOOLCHAIN)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -46,6 +48,13 @@ $(RUNTIME): requirements.txt constraints.txt build-constraints.txt pyproject.tom
 $(DEV): requirements-dev.txt constraints.txt $(RUNTIME)
 	@echo "Installing the test and lint packages"
 	@$(PIP) install -c constraints.txt -r requirements-dev.txt
+	@touch $@
+
+$(CHECKOV): requirements-checkov.txt constraints-checkov.txt | $(VENV)/bin/python
+	@echo "Installing checkov (half a minute)"
+	@$(VENV)/bin/python -m venv $(@D)
+	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet --quiet install $(PIP_PIN)
+	@$(@D)/bin/python -m pip --quiet --quiet install -c constraints-checkov.txt -r requirements-checkov.txt
 	@touch $@
 
 $(TOOLCHAIN): package-lock.json tidelake/local/spark-jars.lock $(RUNTIME)
@@ -90,9 +99,13 @@ lock:
 	@build/lock/bin/python -m pip install --quiet --build-constraint build-constraints.txt -r requirements.txt -r requirements-dev.txt
 	@{ echo "# Written by 'make lock': every package that the requirements pull in."; \
 	   build/lock/bin/python -m pip freeze; } > constraints.txt
+	@rm -rf build/lock && $(PYTHON) -m venv build/lock
+	@build/lock/bin/python -m pip install --quiet -r requirements-checkov.txt
+	@{ echo "# Written by 'make lock': checkov, and every package that it pulls in."; \
+	   build/lock/bin/python -m pip freeze; } > constraints-checkov.txt
 	@rm -rf build/lock
 
 clean:
 	@if [ -x $(BIN)/tidelake ]; then $(BIN)/tidelake local down; fi
-	@rm -rf $(VENV) node_modules build cdk.out .tidelake .ivy *.egg-info
+	@rm -rf $(VENV) .venv-checkov node_modules build cdk.out .tidelake .ivy *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

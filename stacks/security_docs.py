@@ -13,6 +13,7 @@ import aws_cdk as cdk
 
 from stacks.acknowledgments import ACKNOWLEDGED
 from stacks.config import EnvironmentConfig
+from stacks.linter_acknowledgments import CFN_LINT_ACKNOWLEDGED, CHECKOV_ACKNOWLEDGED
 from stacks.pipeline import Pipeline
 from stacks.template_references import Document, Templates
 
@@ -157,18 +158,18 @@ def _shown(value: Any, stack: str, templates: Templates) -> str:
 
 
 def _finding_rows() -> Iterator[tuple[str, ...]]:
-    for entry in ACKNOWLEDGED:
-        detail = entry.detail.replace("[*]", "*")
-        yield (
-            f"`{entry.rule}`" + (f" `{detail}`" if detail else ""),
-            "<br>".join(f"`{place}`" for place in entry.where),
-            entry.reason,
-        )
-    yield (
-        "`cfn-lint W3005`",
-        "every template",
-        "CDK's own constructs state a dependency twice, which is harmless.",
-    )
+    for tool, entries in (
+        ("", ACKNOWLEDGED),
+        ("checkov ", CHECKOV_ACKNOWLEDGED),
+        ("cfn-lint ", CFN_LINT_ACKNOWLEDGED),
+    ):
+        for entry in entries:
+            detail = entry.detail.replace("[*]", "*")
+            yield (
+                f"`{tool}{entry.rule}`" + (f" `{detail}`" if detail else ""),
+                "<br>".join(f"`{place}`" for place in entry.where),
+                entry.reason,
+            )
 
 
 def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> list[str]:
