@@ -5,6 +5,7 @@
 #   make bench [BENCH=synth]                                benchmarks against named peers (benches/)
 #   make lint                                               ruff, types, import rules, gates over the templates
 #   make bootstrap|synth|diff|deploy|destroy [ENV=dev]      the stacks, on AWS
+#   make destroy ENV=prod [YES=prod]                        asks for the name, or takes it from YES
 #   make lock                                               write the pins anew
 #   make clean                                              remove what the targets made
 
@@ -87,10 +88,13 @@ synth: $(RUNTIME) $(TOOLCHAIN)
 	@$(CDK) synth --quiet -c environment=$(ENV)
 
 bootstrap: $(RUNTIME) $(TOOLCHAIN)
-	@$(CDK) bootstrap -c environment=$(ENV)
+	@arguments=$$($(BIN)/python -m stacks.bootstrap $(ENV)) && $(CDK) bootstrap $$arguments -c environment=$(ENV)
 
-diff deploy destroy: $(RUNTIME) $(TOOLCHAIN)
+diff deploy: $(RUNTIME) $(TOOLCHAIN)
 	@$(CDK) $@ --all -c environment=$(ENV)
+
+destroy: $(RUNTIME) $(TOOLCHAIN)
+	@$(BIN)/tidelake destroy --environment $(ENV) $(if $(YES),--yes "$(YES)")
 
 # The pins of everything that the requirements pull in, from an empty environment.
 lock:
