@@ -38,8 +38,7 @@ fetch Amazon Linux and EMR. Every bucket, queue and topic refuses requests witho
 
 In a VPC that is given (`network.vpc_id`), its owner provides private subnets and the endpoints,
 and puts EMR's tag `for-use-with-amazon-emr-managed-policies = true` on the VPC and its subnets;
-`aws ec2 describe-tags --filters Name=key,Values=for-use-with-amazon-emr-managed-policies` lists
-what bears it.
+`tidelake check-vpc` says line by line what is missing.
 """
 _DATA_KEYS = {
     "AWS::Athena::WorkGroup": (
