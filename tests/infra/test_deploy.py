@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
-import io
-import json
-import os
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet
 import pytest
 
 from tests.conftest import LocalAwsUnderTest
-from tests.infra.conftest import JsonObject, cdk_context, synthesize
-from tests.lambda_src.delivery_transform.events import REQUEST
-from tidelake.contract.deployment import Output, StackRole
+from tests.infra.conftest import JsonObject
+from tests.infra.deployment import Deployments, silent
+from tidelake.contract.deployment import StackRole
 from tidelake.local.cdk import LocalCdk
-from tidelake.local.endpoint import local_environment
-from tidelake.local.toolchain import find_toolchain
 
 ENVIRONMENT = "options"
-PROJECT = Path(__file__).resolve().parents[2]
 
 # Options that add resources; what the local AWS records alone is checked on the template.
 FIRST: JsonObject = {
@@ -67,35 +57,15 @@ CHANGED: JsonObject = {
 }
 
 
-@dataclass
+@dataclass(frozen=True)
 class Deployment:
     """The stacks of one environment on the local AWS."""
 
     aws: LocalAwsUnderTest
-    folder: Path
-    is_bootstrapped: bool = False
+    deployments: Deployments
 
-    def deploy(self, name: str, values: JsonObject) -> LocalCdk:
-        log_dir = self.folder / name
-        log_dir.mkdir()
-        context = cdk_context()
-        context["environments"] = {ENVIRONMENT: values}
-        synthesize(ENVIRONMENT, log_dir / "cdk.out", context)
-        toolchain = find_toolchain(PROJECT)
-        environment = local_environment(
-            self.aws.endpoint, base=os.environ, cdk_home=self.folder / "cdk-home"
-        )
-        cdk = LocalCdk(
-            project_dir=PROJECT,
-            toolchain=toolchain,
-            env=toolchain.environment(environment),
-            log_dir=log_dir,
-        )
-        if not self.is_bootstrapped:
-            cdk.bootstrap(_silent)
-            self.is_bootstrapped = True
-        cdk.deploy(_silent)
-        return cdk
+    def deploy(self, values: JsonObject) -> LocalCdk:
+        return self.deployments.deploy(ENVIRONMENT, values)
 
     def id_of(self, role: StackRole, resource_type: str) -> str:
         """The physical id of the one resource of that type in a stack."""
@@ -142,18 +112,14 @@ class Deployment:
         }
 
 
-def _silent(_: str) -> None:
-    """Nobody watches."""
-
-
 @pytest.fixture
 def deployment(local_aws: LocalAwsUnderTest, tmp_path: Path) -> Deployment:
-    return Deployment(local_aws, tmp_path)
+    return Deployment(local_aws, Deployments(local_aws.endpoint, tmp_path))
 
 
 @pytest.mark.slow
 def test_options_are_deployed_changed_in_place_and_destroyed(deployment: Deployment) -> None:
-    deployment.deploy("first", FIRST)
+    deployment.deploy(FIRST)
     assert deployment.read_back() == {
         "retention": 24,
         "buffer": 60,
@@ -164,7 +130,7 @@ def test_options_are_deployed_changed_in_place_and_destroyed(deployment: Deploym
     }
     cluster = deployment.id_of(StackRole.PROCESSING, "AWS::EMR::Cluster")
 
-    cdk = deployment.deploy("changed", CHANGED)
+    cdk = deployment.deploy(CHANGED)
     assert deployment.read_back() == {
         "retention": 48,
         "buffer": 120,
@@ -175,82 +141,8 @@ def test_options_are_deployed_changed_in_place_and_destroyed(deployment: Deploym
     }
     assert deployment.id_of(StackRole.PROCESSING, "AWS::EMR::Cluster") == cluster
 
-    cdk.destroy(_silent)
+    cdk.destroy(silent)
     stacks = deployment.aws.client("cloudformation").describe_stacks()["Stacks"]
     assert [stack["StackName"] for stack in stacks if "-options-" in stack["StackName"]] == []
     buckets = deployment.aws.client("s3").list_buckets()["Buckets"]
     assert [bucket["Name"] for bucket in buckets if "options" in bucket["Name"]] == []
-
-
-CHECKED: JsonObject = {
-    "stream": {"shards": 1},
-    "delivery": {
-        "buffer_seconds": 1,
-        "buffer_mib": 64,
-        "source_backup_days": 1,
-        "transform": True,
-        "transform_retries": 1,
-    },
-    "lake": {"database_name": "checked_db"},
-    "network": {"interface_endpoints": []},
-}
-
-
-@pytest.mark.slow
-def test_records_are_held_to_the_contract_on_their_way_to_the_lake(deployment: Deployment) -> None:
-    cdk = deployment.deploy("checked", CHECKED)
-    fitting = json.dumps(REQUEST).encode()
-    mended = json.dumps({**REQUEST, "event_id": "mended", "status": "404"}).encode()
-    misfit = json.dumps({**REQUEST, "event_id": "misfit", "status": 99}).encode()
-    lake = Lake(deployment)
-
-    deployment.aws.client("kinesis").put_records(
-        StreamName=deployment.id_of(StackRole.INGESTION, "AWS::Kinesis::Stream"),
-        Records=[
-            {"Data": data, "PartitionKey": "any"} for data in (fitting, mended, misfit, b"\n")
-        ],
-    )
-    lake.wait_for("streaming-data/", "streaming-errors/", "source-records/")
-
-    [delivered] = lake.objects("streaming-data/")
-    rows = pyarrow.parquet.read_table(io.BytesIO(delivered), columns=["event_id", "status"])
-    assert rows.to_pylist() == [
-        {"event_id": REQUEST["event_id"], "status": 200},
-        {"event_id": "mended", "status": 404},
-    ]
-    [aside] = lake.objects("streaming-errors/processing-failed/")
-    [line] = [json.loads(line) for line in aside.splitlines()]
-    assert (line["errorCode"], line["attemptsMade"]) == ("Lambda.ProcessingFailedStatus", 1)
-    assert base64.b64decode(line["rawData"]) == misfit
-    # The records as they came, before the function.
-    [kept] = lake.objects("source-records/")
-    assert gzip.decompress(kept) == fitting + mended + misfit + b"\n"
-    cdk.destroy(_silent)
-
-
-class Lake:
-    """The lake bucket of a deployment."""
-
-    def __init__(self, deployment: Deployment) -> None:
-        cloudformation = deployment.aws.client("cloudformation")
-        stack = StackRole.STORAGE.stack_name(ENVIRONMENT)
-        outputs = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]
-        [self._bucket] = [
-            output["OutputValue"]
-            for output in outputs
-            if output["OutputKey"] == Output.LAKE_BUCKET.key
-        ]
-        self._s3 = deployment.aws.client("s3")
-
-    def objects(self, prefix: str) -> list[bytes]:
-        listing = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=prefix)
-        return [
-            self._s3.get_object(Bucket=self._bucket, Key=entry["Key"])["Body"].read()
-            for entry in listing.get("Contents", [])
-        ]
-
-    def wait_for(self, *prefixes: str, seconds: float = 30) -> None:
-        deadline = time.monotonic() + seconds
-        while not all(self.objects(prefix) for prefix in prefixes):
-            assert time.monotonic() < deadline, f"not within {seconds} s"
-            time.sleep(0.2)
