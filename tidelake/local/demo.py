@@ -208,7 +208,7 @@ class _Demo:
                 f"{report.undelivered:,} of {report.accepted:,} events could not be put on the "
                 f"data stream; they are in {self.dead_letter_file} with the reason"
             )
-        return InputCounts(report.lines, report.accepted, report.rejected)
+        return InputCounts(report.lines, report.accepted, report.rejected, report.skipped)
 
     def count_stream(self, pipeline: Pipeline) -> StreamCounts:
         """What lies on the data stream, read from it by a consumer of its own."""
