@@ -33,7 +33,7 @@ from tidelake.local.summary import RawCounts, StageSeconds, StepOutcome, StreamC
 from tidelake.local.toolchain import Toolchain, set_up
 from tidelake.local.waiting import wait_until
 from tidelake.sources.events import read_events
-from tidelake.sources.synthetic import write_access_log
+from tidelake.sources.synthetic.web_log import write_access_log
 
 ENVIRONMENT = "local"
 DELIVER_LIMIT_SECONDS = 120

@@ -15,9 +15,9 @@ from tidelake.contract.errors import InputError
 MAX_LINE_BYTES = 1024 * 1024
 """Longer lines are cut here and marked: no record of a data stream could carry them."""
 
-_GZIP_MAGIC = b"\x1f\x8b"
+GZIP_MAGIC = b"\x1f\x8b"
 _BUFFER_BYTES = 256 * 1024
-_UTF8_BOM = b"\xef\xbb\xbf"
+UTF8_BOM = b"\xef\xbb\xbf"
 
 
 class Line(NamedTuple):
@@ -60,7 +60,7 @@ def _opened(path: Path) -> Iterator[io.BufferedIOBase]:
         if path.exists() and not path.is_file():
             raise InputError(f"input {str(path)!r} is no regular file; allowed: a file")
         with io.BufferedReader(io.FileIO(path), _BUFFER_BYTES) as plain:
-            if plain.peek(2)[:2] != _GZIP_MAGIC:
+            if plain.peek(2)[:2] != GZIP_MAGIC:
                 yield plain
             else:
                 with gzip.open(plain) as unzipped:
@@ -82,9 +82,9 @@ def _split(stream: io.BufferedIOBase) -> Iterator[Line]:
     while raw := stream.readline(limit):
         size = len(raw)
         start = offset
-        if number == 0 and raw.startswith(_UTF8_BOM):
-            start += len(_UTF8_BOM)
-            raw = raw[len(_UTF8_BOM) :]
+        if number == 0 and raw.startswith(UTF8_BOM):
+            start += len(UTF8_BOM)
+            raw = raw[len(UTF8_BOM) :]
         if size == limit and not raw.endswith(b"\n"):
             size += _pass_over_line(stream, limit)
         content = raw.removesuffix(b"\n").removesuffix(b"\r")
