@@ -51,7 +51,7 @@ class Run:
         waiting = list(actions)
         ended = False
 
-        def on_idle() -> None:
+        def settle() -> None:
             nonlocal ended
             if waiting:
                 waiting.pop(0)()
@@ -67,7 +67,7 @@ class Run:
                 EventBuilder("web_log", clock=lambda: NOW),
                 positions,
                 stop=lambda: ended,
-                on_idle=on_idle,
+                settle=settle,
                 on_loss=self.lost.append,
                 clock=lambda: self.now,
                 sleep=sleep,

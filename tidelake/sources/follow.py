@@ -57,12 +57,13 @@ class FollowedFiles:
         positions: PositionFile,
         *,
         stop: Callable[[], bool],
-        on_idle: Callable[[], None] = lambda: None,
+        settle: Callable[[], None] = lambda: None,
         on_loss: Callable[[FileMark], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`on_idle` is called whenever there is nothing new. `on_loss` is told of a file whose rest
+        """`settle` is called before positions are saved, and whenever there is nothing new: the
+        place to make safe, and commit, what was given. `on_loss` is told of a file whose rest
         cannot be found: it was emptied without a copy, or is gone."""
         self.position = 0
         """The position of the last outcome given."""
@@ -70,7 +71,7 @@ class FollowedFiles:
         self._builder = builder
         self._positions = positions
         self._stop = stop
-        self._on_idle = on_idle
+        self._settle = settle
         self._on_loss = on_loss
         self._clock = clock
         self._sleep = sleep
@@ -91,10 +92,13 @@ class FollowedFiles:
             for file in [*self._rotated, *self._growing.values()]:
                 yield from self._read(file)
             yield from self._retire()
-            if self._clock() - self._saved_at >= SAVE_SECONDS:
+            is_idle = self.position == before
+            is_due = self._clock() - self._saved_at >= SAVE_SECONDS
+            if is_idle or is_due:
+                self._settle()
+            if is_due:
                 self.save()
-            if self.position == before:
-                self._on_idle()
+            if is_idle:
                 self._sleep(POLL_SECONDS)
 
     def commit(self, position: int) -> None:
