@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,14 +9,12 @@ from typing import Any
 import pytest
 
 from tests.conftest import LocalAwsUnderTest
-from tests.infra.conftest import JsonObject, cdk_context, synthesize
+from tests.infra.conftest import JsonObject
+from tests.infra.deployment import Deployments, silent
 from tidelake.contract.deployment import StackRole
 from tidelake.local.cdk import LocalCdk
-from tidelake.local.endpoint import local_environment
-from tidelake.local.toolchain import find_toolchain
 
 ENVIRONMENT = "options"
-PROJECT = Path(__file__).resolve().parents[2]
 
 # Options that add resources; what the local AWS records alone is checked on the template.
 FIRST: JsonObject = {
@@ -50,35 +47,15 @@ CHANGED: JsonObject = {
 }
 
 
-@dataclass
+@dataclass(frozen=True)
 class Deployment:
     """The stacks of one environment on the local AWS."""
 
     aws: LocalAwsUnderTest
-    folder: Path
-    is_bootstrapped: bool = False
+    deployments: Deployments
 
-    def deploy(self, name: str, values: JsonObject) -> LocalCdk:
-        log_dir = self.folder / name
-        log_dir.mkdir()
-        context = cdk_context()
-        context["environments"] = {ENVIRONMENT: values}
-        synthesize(ENVIRONMENT, log_dir / "cdk.out", context)
-        toolchain = find_toolchain(PROJECT)
-        environment = local_environment(
-            self.aws.endpoint, base=os.environ, cdk_home=self.folder / "cdk-home"
-        )
-        cdk = LocalCdk(
-            project_dir=PROJECT,
-            toolchain=toolchain,
-            env=toolchain.environment(environment),
-            log_dir=log_dir,
-        )
-        if not self.is_bootstrapped:
-            cdk.bootstrap(_silent)
-            self.is_bootstrapped = True
-        cdk.deploy(_silent)
-        return cdk
+    def deploy(self, values: JsonObject) -> LocalCdk:
+        return self.deployments.deploy(ENVIRONMENT, values)
 
     def id_of(self, role: StackRole, resource_type: str) -> str:
         """The physical id of the one resource of that type in a stack."""
@@ -119,18 +96,14 @@ class Deployment:
         }
 
 
-def _silent(_: str) -> None:
-    """Nobody watches."""
-
-
 @pytest.fixture
 def deployment(local_aws: LocalAwsUnderTest, tmp_path: Path) -> Deployment:
-    return Deployment(local_aws, tmp_path)
+    return Deployment(local_aws, Deployments(local_aws.endpoint, tmp_path))
 
 
 @pytest.mark.slow
 def test_options_are_deployed_changed_in_place_and_destroyed(deployment: Deployment) -> None:
-    deployment.deploy("first", FIRST)
+    deployment.deploy(FIRST)
     assert deployment.read_back() == {
         "retention": 24,
         "buffer": 60,
@@ -140,7 +113,7 @@ def test_options_are_deployed_changed_in_place_and_destroyed(deployment: Deploym
     }
     cluster = deployment.id_of(StackRole.PROCESSING, "AWS::EMR::Cluster")
 
-    cdk = deployment.deploy("changed", CHANGED)
+    cdk = deployment.deploy(CHANGED)
     assert deployment.read_back() == {
         "retention": 48,
         "buffer": 120,
@@ -150,7 +123,7 @@ def test_options_are_deployed_changed_in_place_and_destroyed(deployment: Deploym
     }
     assert deployment.id_of(StackRole.PROCESSING, "AWS::EMR::Cluster") == cluster
 
-    cdk.destroy(_silent)
+    cdk.destroy(silent)
     stacks = deployment.aws.client("cloudformation").describe_stacks()["Stacks"]
     assert [stack["StackName"] for stack in stacks if "-options-" in stack["StackName"]] == []
     buckets = deployment.aws.client("s3").list_buckets()["Buckets"]
