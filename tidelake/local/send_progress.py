@@ -27,7 +27,8 @@ def print_report(console: Console, report: SendReport, dead_letter_file: Path) -
     console.print(
         f"{report.lines:,} lines: {report.delivered:,} events delivered, "
         f"{report.rejected:,} lines rejected, {report.undelivered:,} events undelivered, "
-        f"{report.skipped:,} lines skipped"
+        f"{report.skipped:,} lines skipped",
+        soft_wrap=True,
     )
     for reason, count in sorted(report.skips.items()):
         console.print(f"skipped: {count:,} {reason}", markup=False)

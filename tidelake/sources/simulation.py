@@ -47,7 +47,9 @@ BREAKING: Mapping[str, Event] = {
 """What converts, since its type is right, and breaks a rule of the field table."""
 
 
-class _Lines(Protocol):
+class LineGenerator(Protocol):
+    """Makes the lines of one source."""
+
     def line(self, at: datetime) -> str:
         """A line that holds an event of that time."""
 
@@ -55,7 +57,7 @@ class _Lines(Protocol):
         """A line that is refused."""
 
 
-_LINES: Mapping[str, Callable[[Draw], _Lines]] = {
+LINE_GENERATORS: Mapping[str, Callable[[Draw], LineGenerator]] = {
     WEB_LOG.name: WebLogLines,
     SENSOR.name: SensorLines,
     CHANGE_DATA.name: ChangeDataLines,
@@ -176,7 +178,7 @@ class _SimulatedSource:
         self.repeatable: list[ParsedLine] = []
         """The last good events, in no order."""
         # Sources that share a seed must not share their draws.
-        self._lines = _LINES[name](Draw(seed * len(SOURCES) + list(SOURCES).index(name)))
+        self._lines = LINE_GENERATORS[name](Draw(seed * len(SOURCES) + list(SOURCES).index(name)))
         self._builder = EventBuilder(name, SourceOptions(origin=f"simulation {seed}"))
         self._offset = 0
         self._count = 0
