@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from stacks.constructs import lake_catalog
 from tests.conftest import LocalAwsUnderTest
 from tests.infra.conftest import JsonObject
 from tests.infra.deployment import Deployments, silent
 from tidelake.contract.deployment import StackRole
+from tidelake.contract.schema import raw_fields
 from tidelake.local.cdk import LocalCdk
 
 ENVIRONMENT = "options"
@@ -45,6 +47,8 @@ CHANGED: JsonObject = {
     "trigger": {"batch_size": 20},
     "monitoring": {**FIRST["monitoring"], "queue_age_alarm_seconds": 900},
 }
+# The nodes' disks are set as a cluster starts.
+REPLACING: JsonObject = {**CHANGED, "cluster": {**CHANGED["cluster"], "volume_gib": 100}}
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,11 @@ class Deployment:
             UUID=self.id_of(StackRole.PROCESSING, "AWS::Lambda::EventSourceMapping")
         )
         alarms = self.aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
+        columns = self.aws.client("glue").get_table(DatabaseName="options_db", Name="log_events")[
+            "Table"
+        ]["StorageDescriptor"]["Columns"]
         return {
+            "columns": [column["Name"] for column in columns],
             "retention": stream["RetentionPeriodHours"],
             "buffer": delivery["BufferingHints"]["IntervalInSeconds"],
             "step concurrency": cluster["StepConcurrencyLevel"],
@@ -95,6 +103,12 @@ class Deployment:
             ],
         }
 
+    def dashboard(self) -> str:
+        """The body of the dashboard, with the ids of what it shows."""
+        name = self.id_of(StackRole.MONITORING, "AWS::CloudWatch::Dashboard")
+        body: str = self.aws.client("cloudwatch").get_dashboard(DashboardName=name)["DashboardBody"]
+        return body
+
 
 @pytest.fixture
 def deployment(local_aws: LocalAwsUnderTest, tmp_path: Path) -> Deployment:
@@ -102,9 +116,17 @@ def deployment(local_aws: LocalAwsUnderTest, tmp_path: Path) -> Deployment:
 
 
 @pytest.mark.slow
-def test_options_are_deployed_changed_in_place_and_destroyed(deployment: Deployment) -> None:
-    deployment.deploy(FIRST)
+def test_options_are_deployed_changed_in_place_replaced_and_destroyed(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As it was before the latest field came to the contract.
+    fields = raw_fields()
+    with monkeypatch.context() as earlier:
+        earlier.setattr(lake_catalog, "raw_fields", lambda: fields[:-1])
+        deployment.deploy(FIRST)
+    columns = [field.name for field in fields]
     assert deployment.read_back() == {
+        "columns": columns[:-1],
         "retention": 24,
         "buffer": 60,
         "step concurrency": 1,
@@ -113,8 +135,9 @@ def test_options_are_deployed_changed_in_place_and_destroyed(deployment: Deploym
     }
     cluster = deployment.id_of(StackRole.PROCESSING, "AWS::EMR::Cluster")
 
-    cdk = deployment.deploy(CHANGED)
+    deployment.deploy(CHANGED)
     assert deployment.read_back() == {
+        "columns": columns,
         "retention": 48,
         "buffer": 120,
         "step concurrency": 3,
@@ -122,6 +145,12 @@ def test_options_are_deployed_changed_in_place_and_destroyed(deployment: Deploym
         "queue age": [900.0],
     }
     assert deployment.id_of(StackRole.PROCESSING, "AWS::EMR::Cluster") == cluster
+
+    cdk = deployment.deploy(REPLACING)
+    replaced = deployment.id_of(StackRole.PROCESSING, "AWS::EMR::Cluster")
+    assert replaced != cluster
+    assert replaced in deployment.dashboard()
+    assert cluster not in deployment.dashboard()
 
     cdk.destroy(silent)
     stacks = deployment.aws.client("cloudformation").describe_stacks()["Stacks"]
