@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stacks.acknowledgments import Acknowledged
 
-_FUNCTIONS = ("Transform/Check/Function", "Trigger/Submit/Function")
+_FUNCTIONS = ("Trigger/Submit/Function", "Transform/Check/Function")
 # CDK's own function that empties the buckets of an environment whose data goes with it.
 _EMPTYING = "Custom::S3AutoDeleteObjectsCustomResourceProvider"
 
@@ -37,8 +37,8 @@ CHECKOV_ACKNOWLEDGED = (
         rule="CKV_AWS_111",
         where=("Spark/NodeRole",),
         reason=(
-            "Sessions through Systems Manager: these actions take no narrower resource for a node "
-            "that does not exist yet, and change nothing but the session."
+            "Opening channels of Session Manager takes no resource in IAM; what they reach is the "
+            "node itself."
         ),
     ),
     Acknowledged(
