@@ -14,7 +14,7 @@ ENVIRONMENT_VARIABLE = "TIDELAKE_ENVIRONMENT"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class FunctionSettings:
     """Settings of one function, each in an environment variable of its own."""
 
     def to_env(self) -> dict[str, str]:
@@ -34,7 +34,7 @@ class Settings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepTriggerSettings(Settings):
+class StepTriggerSettings(FunctionSettings):
     """Settings of the function that turns new raw objects into Spark steps."""
 
     environment: str
@@ -57,7 +57,7 @@ class Misfits(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeliveryTransformSettings(Settings):
+class DeliveryTransformSettings(FunctionSettings):
     """Settings of the function that holds records to the contract on their way to the lake."""
 
     environment: str
