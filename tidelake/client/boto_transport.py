@@ -107,6 +107,9 @@ class BotoTransport:
             records, next_iterator if next_iterator else None, reply.get("MillisBehindLatest", 0)
         )
 
+    def leave_shard(self, shard_id: str) -> None:
+        """Nothing is held for a shard: each call stands alone."""
+
 
 def _shard(entry: dict[str, Any]) -> Shard:
     parents = (entry.get("ParentShardId"), entry.get("AdjacentParentShardId"))
