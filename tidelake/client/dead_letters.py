@@ -59,6 +59,10 @@ class DeadLetterFile:
             source=rejected.source, line=rejected.line, reason=rejected.reason, raw=rejected.raw
         )
 
+    def sync(self) -> None:
+        """Bring what was put so far to the disk (fsync)."""
+        os.fsync(self._file)
+
     def close(self) -> None:
         """Bring everything to the disk and close; closing again does nothing."""
         if not self._closed:

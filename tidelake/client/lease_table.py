@@ -114,7 +114,7 @@ class LeaseTable:
         condition = "epoch = :epoch AND beat = :beat"
         if lease.epoch == 0:
             condition = "attribute_not_exists(shard_id)"
-        values = {":owner": owner, ":next": lease.epoch + 1, ":zero": 0}
+        values: dict[str, str | int] = {":owner": owner, ":next": lease.epoch + 1, ":zero": 0}
         if lease.epoch > 0:
             values |= {":epoch": lease.epoch, ":beat": lease.beat}
         with self._failures("UpdateItem"):
@@ -145,7 +145,7 @@ class LeaseTable:
         self._update_owned(lease, "REMOVE #owner", {})
 
     def _update_owned(self, lease: Lease, update: str, values: dict[str, str | int]) -> None:
-        owned = {":me": str(lease.owner), ":mine": lease.epoch}
+        owned: dict[str, str | int] = {":me": str(lease.owner), ":mine": lease.epoch}
         with self._failures("UpdateItem"):
             try:
                 self._update(
