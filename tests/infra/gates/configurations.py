@@ -6,8 +6,22 @@ from typing import Any
 
 CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "on demand, fleets, given VPC": {
-        "stream": {"mode": "on_demand", "retention_hours": 24, "consumers": ["alerts", "replay"]},
-        "delivery": {"buffer_seconds": 0, "buffer_mib": 64, "source_backup_days": 14},
+        "stream": {
+            "mode": "on_demand",
+            "retention_hours": 24,
+            "consumers": ["alerts", "replay"],
+            "endpoint_cidrs": ["10.1.0.0/16", "10.2.0.0/16"],
+        },
+        "delivery": {
+            "buffer_seconds": 0,
+            "buffer_mib": 64,
+            "source_backup_days": 14,
+            "transform": True,
+            "transform_misfits": "drop",
+            "transform_buffer_seconds": 0,
+            "transform_buffer_mib": 3,
+            "transform_retries": 0,
+        },
         "lake": {
             "database_name": "events_db",
             "raw_table_name": "raw",
@@ -20,6 +34,7 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
             "subnet_ids": ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"],
         },
         "cluster": {
+            "release_label": "emr-spark-8.1.0",
             "capacity": "fleets",
             "core_instances": 3,
             "task_instances": 2,
@@ -39,7 +54,8 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "provisioned, groups with own rules, audited": {
         "retain_data": True,
         "termination_protection": True,
-        "stream": {"shards": 8, "shard_level_metrics": []},
+        "stream": {"shards": 8, "shard_level_metrics": [], "maximum_record_kib": 10_240},
+        "delivery": {"enabled": False},
         "lake": {
             "raw_infrequent_access_days": 30,
             "error_expiry_days": 1,
@@ -52,7 +68,7 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
         "network": {
             "cidr": "10.0.0.0/24",
             "availability_zones": 2,
-            "interface_endpoints": ["sts", "ssm", "kinesis-streams", "sqs"],
+            "interface_endpoints": ["sts", "ssm", "sqs"],
             "flow_log_days": 7,
         },
         "cluster": {
