@@ -68,10 +68,10 @@ class DataLake(Construct):
         self._grant_objects(grantee, _WRITE, lake.MANIFEST_PREFIX)
 
     def grant_process(self, grantee: iam.IGrantable) -> None:
-        """Let Spark read raw objects and manifests, own the curated zone, and keep its logs."""
+        """Let Spark read raw objects and manifests, own the curated zone, and tell of itself."""
         self._grant_objects(grantee, _READ, lake.RAW_PREFIX, lake.MANIFEST_PREFIX)
         self._grant_objects(grantee, _READ + _WRITE + _DELETE, lake.CURATED_PREFIX)
-        self._grant_objects(grantee, _WRITE, lake.EMR_LOG_PREFIX)
+        self._grant_objects(grantee, _WRITE, lake.EMR_LOG_PREFIX, lake.BATCH_RESULT_PREFIX)
         self._grant_list(grantee)
         self.catalog.grant_manage_tables(grantee)
 

@@ -81,8 +81,9 @@ def saved_queries(database: str, raw_table: str) -> dict[str, tuple[str, str]]:
         ),
         "RequestsByStatus": (
             "Web requests and bytes of each hour, by status.",
-            "SELECT hour, status, requests, response_bytes\n"
-            f"FROM {database}.web_requests_hourly\nORDER BY hour DESC, status\nLIMIT 100",
+            "SELECT hour, status, sum(events) AS requests, sum(total) AS response_bytes\n"
+            f"FROM {database}.{layout.HOURLY_TABLE}\nWHERE source = 'web_log'\n"
+            "GROUP BY hour, status\nORDER BY hour DESC, status\nLIMIT 100",
         ),
         "QuarantinedEvents": (
             "Why events were set aside, the most frequent reason first.",
@@ -92,7 +93,11 @@ def saved_queries(database: str, raw_table: str) -> dict[str, tuple[str, str]]:
         ),
         "LatestBatches": (
             "What the latest batches read, kept, found twice and set aside.",
-            "SELECT *\n"
-            f"FROM {database}.{layout.LEDGER_TABLE}\nORDER BY committed_at DESC\nLIMIT 100",
+            "SELECT batch_id, max(committed_at) AS committed_at, count(*) AS objects,\n"
+            "  count_if(status = 'unreadable') AS unreadable, sum(read) AS rows_read,\n"
+            "  sum(events) AS events, sum(duplicates) AS duplicates,\n"
+            "  sum(quarantined) AS quarantined\n"
+            f"FROM {database}.{layout.LEDGER_TABLE}\n"
+            "GROUP BY batch_id\nORDER BY committed_at DESC\nLIMIT 100",
         ),
     }

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import duckdb
 import pytest
 
-from spark_jobs.aggregates import AGGREGATES
+from spark_jobs.tables import TABLES
 from stacks.constructs.lake_queries import saved_queries
 from tests.infra.conftest import JsonObject, Synthesis
 
@@ -57,11 +57,7 @@ def lake() -> Iterator[duckdb.DuckDBPyConnection]:
     tables = {
         "log_events": "source VARCHAR, event_type VARCHAR, year VARCHAR, month VARCHAR, "
         "day VARCHAR",
-        "web_requests_hourly": next(
-            entry.ddl for entry in AGGREGATES["web_log"] if entry.table == "web_requests_hourly"
-        ),
-        "quarantine": "batch_id VARCHAR, raw_object VARCHAR, reason VARCHAR, payload VARCHAR",
-        "batches": "batch_id VARCHAR, objects INT, committed_at TIMESTAMP",
+        **{table.name: table.ddl for table in TABLES},
     }
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'; CREATE SCHEMA streaming_db")
