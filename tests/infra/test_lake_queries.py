@@ -11,6 +11,7 @@ import pytest
 from spark_jobs.tables import TABLES
 from stacks.constructs.lake_queries import saved_queries
 from tests.infra.conftest import JsonObject, Synthesis
+from tidelake.contract.lake import LEDGER_TABLE
 
 
 def workgroup(synthesis: Synthesis) -> JsonObject:
