@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from tidelake import __version__
-from tidelake.commands import demo, local, send, tail
+from tidelake.commands import check, demo, local, redrive, replay, results, send, tail
 from tidelake.commands.exits import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED
 from tidelake.contract.errors import (
     CommandError,
@@ -20,7 +20,7 @@ from tidelake.contract.errors import (
     TidelakeError,
 )
 
-COMMANDS = (demo, send, tail, local)
+COMMANDS = (demo, send, tail, results, check, replay, redrive, local)
 """In the order of the help. Each command imports what it needs when it runs, so that `--help`
 answers at once."""
 

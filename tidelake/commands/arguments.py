@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TypeAlias
 
 from tidelake.contract.schema import SOURCES
@@ -37,6 +38,27 @@ def positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not allowed; allowed: 1 or more")
     return number
+
+
+def moment(text: str) -> datetime:
+    """A day, hour or second in ISO 8601, such as 2026-11-22T10; UTC unless it says otherwise."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not allowed; allowed: a time such as 2026-11-22 or 2026-11-22T10"
+        ) from None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def add_environment(parser: argparse.ArgumentParser) -> None:
+    """`--environment`: whose lake."""
+    parser.add_argument(
+        "--environment",
+        default="local",
+        metavar="NAME",
+        help="whose lake: local, dev, prod (default: %(default)s)",
+    )
 
 
 def add_source(parser: argparse.ArgumentParser) -> None:

@@ -33,7 +33,7 @@ def open_stream(environment: str, stream: str | None) -> tuple[BotoTransport, st
         transport = BotoTransport(local_client("kinesis", endpoint))
         cloudformation = local_client("cloudformation", endpoint)
     else:
-        region = _aws_region()
+        region = aws_region()
         transport = BotoTransport.connect(region=region)
         cloudformation = boto3.client("cloudformation", region_name=region)
     if stream is None:
@@ -41,7 +41,7 @@ def open_stream(environment: str, stream: str | None) -> tuple[BotoTransport, st
     return transport, stream
 
 
-def _aws_region() -> str:
+def aws_region() -> str:
     """The region as the CDK CLI finds it: boto3 alone does not read AWS_REGION."""
     region: str | None = os.environ.get("AWS_REGION", boto3.session.Session().region_name)
     if region is None:

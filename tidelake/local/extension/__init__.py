@@ -6,7 +6,7 @@ from importlib import import_module
 
 from tidelake.local.settings import LocalSettings
 
-MODULES = ("firehose", "kinesis", "s3", "sqs", "emr", "cloudformation", "settling")
+MODULES = ("firehose", "kinesis", "s3", "sqs", "message_moves", "emr", "cloudformation", "settling")
 """The modules of this package that `install` loads, in order."""
 
 INERT_TYPES = frozenset(
