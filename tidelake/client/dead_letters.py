@@ -53,6 +53,15 @@ class DeadLetterFile:
         self._write(json.dumps(letter).encode() + b"\n")
         self.count += 1
 
+    def sync(self) -> None:
+        """Bring to the disk what was written. Raises DeliveryError if that fails."""
+        try:
+            os.fsync(self._file)
+        except OSError as error:
+            raise DeliveryError(
+                f"dead letters {str(self.path)!r} cannot be written: {error.strerror}"
+            ) from error
+
     def put_rejected(self, rejected: RejectedLine) -> None:
         """Write the dead letter of a line that no event came of."""
         self.put(

@@ -79,7 +79,12 @@ class Summary:
         curated, results = self.curated, self.results
         requests = results.events_by_source.get(WEB_LOG.name, 0)
         hops = (
-            ("lines in the input", self.input.lines, "accepted or rejected", self._lines_out),
+            (
+                "lines in the input",
+                self.input.lines,
+                "accepted, rejected, skipped",
+                self._lines_out,
+            ),
             ("accepted events", self.input.accepted, "on the data stream", self.stream.events),
             ("raw events", self.raw.events, "curated, duplicate or quarantined", curated.read),
             ("events on the data stream", self.stream.events, "at the end", self._events_out),
@@ -100,7 +105,7 @@ class Summary:
 
     @property
     def _lines_out(self) -> int:
-        return self.input.accepted + self.input.rejected
+        return self.input.accepted + self.input.rejected + self.input.skipped
 
     @property
     def _events_out(self) -> int:
