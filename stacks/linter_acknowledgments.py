@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stacks.acknowledgments import Acknowledged
 
-_FUNCTIONS = ("Trigger/Submit/Function",)
+_FUNCTIONS = ("Trigger/Submit/Function", "Transform/Check/Function")
 # CDK's own function that empties the buckets of an environment whose data goes with it.
 _EMPTYING = "Custom::S3AutoDeleteObjectsCustomResourceProvider"
 
@@ -31,6 +31,14 @@ CHECKOV_ACKNOWLEDGED = (
         reason=(
             "The trail holds the data events of one stream and one bucket, which are in this "
             "region; a trail of the account is for its owner to have."
+        ),
+    ),
+    Acknowledged(
+        rule="CKV_AWS_111",
+        where=("Spark/NodeRole",),
+        reason=(
+            "Opening channels of Session Manager takes no resource in IAM; what they reach is the "
+            "node itself."
         ),
     ),
     Acknowledged(

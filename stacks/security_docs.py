@@ -33,8 +33,12 @@ _NETWORK = """\
 
 The cluster lives in private subnets without a way to the internet. S3 and DynamoDB are reached by
 gateway, other services by interface endpoint; every endpoint admits identities of this account
-alone, and that of S3 admits only buckets of this account and the repositories from which nodes
-fetch Amazon Linux and EMR. Every bucket, queue and topic refuses requests without TLS.
+alone, and that of S3 admits only buckets of this account, the repositories from which nodes fetch
+Amazon Linux and EMR, and the buckets in which EMR keeps its own logs and the history of
+applications. The endpoint of the data stream (`stream.endpoint_cidrs`) admits this stream alone.
+EventBridge names no account or rule as it publishes, so its statements on topic and key have no
+condition on one: the topic is named, and the key serves it for topics of this account. Every
+bucket, queue and topic refuses requests without TLS.
 
 In a VPC that is given (`network.vpc_id`), its owner provides private subnets and the endpoints,
 and puts EMR's tag `for-use-with-amazon-emr-managed-policies = true` on the VPC and its subnets;
@@ -83,6 +87,10 @@ def security_markdown(documents: Mapping[str, Document]) -> str:
             "",
             *_table(("Resource", "Type", "Key"), _encryption_rows(templates)),
             "",
+            "## Which services use a key",
+            "",
+            *_table(("Key", "Service", "Actions", "If"), _key_rows(templates)),
+            "",
             "## Who may do what",
             "",
             *_table(("Role", "Actions", "On", "If"), _permission_rows(templates)),
@@ -124,12 +132,38 @@ def _permission_rows(templates: Templates) -> Iterator[tuple[str, ...]]:
                 continue
             [role] = resource["Properties"]["Roles"]
             for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
+                denied = "never<br>" if statement["Effect"] == "Deny" else ""
                 yield (
                     f"`{_shown(role, stack, templates)}`",
-                    _cell(statement["Action"], stack, templates),
+                    denied + _cell(statement["Action"], stack, templates),
                     _cell(statement["Resource"], stack, templates),
-                    f"`{json.dumps(statement['Condition'])}`" if "Condition" in statement else "",
+                    _condition(statement, stack, templates),
                 )
+
+
+def _key_rows(templates: Templates) -> Iterator[tuple[str, ...]]:
+    """Which services use a key by its own policy; roles use it by theirs."""
+    for stack, document in templates.documents.items():
+        for name, resource in document["Resources"].items():
+            if resource["Type"] != "AWS::KMS::Key":
+                continue
+            for statement in resource["Properties"]["KeyPolicy"]["Statement"]:
+                if "Service" in statement["Principal"]:
+                    yield (
+                        f"`{_HASH.sub('', name)}`",
+                        _cell(statement["Principal"]["Service"], stack, templates),
+                        _cell(statement["Action"], stack, templates),
+                        _condition(statement, stack, templates),
+                    )
+
+
+def _condition(statement: Document, stack: str, templates: Templates) -> str:
+    entries = [
+        f"{operator}: {key} = {_shown(value, stack, templates)}"
+        for operator, tests in statement.get("Condition", {}).items()
+        for key, value in tests.items()
+    ]
+    return "<br>".join(f"`{entry}`" for entry in entries)
 
 
 def _cell(value: Any, stack: str, templates: Templates) -> str:

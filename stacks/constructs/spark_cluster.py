@@ -71,6 +71,12 @@ class SparkCluster(Construct):
             visible_to_all_users=True,
         )
         cdk.Tags.of(cluster).add(*EMR_POLICY_TAG)
+        if release.experimental:
+            cdk.Annotations.of(cluster).add_warning_v2(
+                "tidelake:experimental-release",
+                f"{config.release_label} is experimental: the job is tried on Spark "
+                f"{release.spark}, and not yet on this release.",
+            )
         if own_rules:
             cdk.Validations.of(cluster).acknowledge(
                 cdk.Acknowledgment(

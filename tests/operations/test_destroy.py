@@ -127,6 +127,7 @@ def test_what_is_not_deployed_is_not_destroyed(deployments: Deployments) -> None
 # What is deployed in the tests below: one stack that an earlier attempt left, in AWS's own words.
 STACK_ID = "arn:aws:cloudformation:eu-central-1:123456789012:stack/tidelake-prod-processing/1"
 CLUSTER = "j-2AXXXXXXGAPLF"
+MAPPING = "a1b2c3d4-5678-90ab-cdef-11111EXAMPLE"
 
 
 class Stubs:
@@ -140,11 +141,12 @@ class Stubs:
                 aws_access_key_id="test",
                 aws_secret_access_key="test",
             )
-            for name in ("cloudformation", "emr")
+            for name in ("cloudformation", "emr", "lambda")
         }
         self.stubs = {name: Stubber(client) for name, client in self.clients.items()}
 
-    def expect_half_an_environment(self, *, cluster_state: str) -> None:
+    def expect_half_an_environment(self, *, cluster_state: str | None) -> None:
+        """Its processing stack, with a cluster in that state, or with none of its own."""
         cloudformation = self.stubs["cloudformation"]
         for role in StackRole:
             if role is not StackRole.PROCESSING:
@@ -158,17 +160,18 @@ class Stubs:
                 "EnableTerminationProtection": True,
             }
             cloudformation.add_response("describe_stacks", {"Stacks": [stack]})
-            self._expect_resources()
+            self._expect_resources(has_cluster=cluster_state is not None)
         cluster = {"TerminationProtected": True, "Status": {"State": cluster_state}}
         self.expect_lifting()
-        self.stubs["emr"].add_response("describe_cluster", {"Cluster": cluster})
+        if cluster_state is not None:
+            self.stubs["emr"].add_response("describe_cluster", {"Cluster": cluster})
 
-    def _expect_resources(self) -> None:
-        resources = {"Cluster": {"Type": "AWS::EMR::Cluster"}, "Logs": {"DeletionPolicy": "Retain"}}
+    def _expect_resources(self, *, has_cluster: bool) -> None:
+        kept = {"Logs": {"DeletionPolicy": "Retain"}}
         cloudformation = self.stubs["cloudformation"]
         # boto3 parses the template itself.
         cloudformation.add_response(
-            "get_template", {"TemplateBody": json.dumps({"Resources": resources})}
+            "get_template", {"TemplateBody": json.dumps({"Resources": kept})}
         )
         listed = [
             {
@@ -181,7 +184,9 @@ class Stubs:
             for logical_id, physical_id, kind in (
                 ("Cluster", CLUSTER, "AWS::EMR::Cluster"),
                 ("Logs", "trigger-logs", "AWS::Logs::LogGroup"),
+                ("Mapping", MAPPING, "AWS::Lambda::EventSourceMapping"),
             )
+            if has_cluster or logical_id != "Cluster"
         ]
         cloudformation.add_response("list_stack_resources", {"StackResourceSummaries": listed})
 
@@ -255,6 +260,25 @@ def test_what_an_earlier_attempt_left_is_destroyed_by_the_same_command() -> None
 def test_a_cluster_that_has_ended_is_left_alone() -> None:
     stubs = Stubs()
     stubs.expect_half_an_environment(cluster_state="TERMINATED_WITH_ERRORS")
+    stubs.expect_events()
+    assert len(stubs.destroy("prod", lambda *_: None)) == 1
+
+
+def test_a_cluster_that_the_trigger_launched_is_ended_before_its_network_goes() -> None:
+    stubs = Stubs()
+    stubs.expect_half_an_environment(cluster_state=None)
+    stubs.stubs["lambda"].add_response(
+        "update_event_source_mapping", {}, {"UUID": MAPPING, "Enabled": False}
+    )
+    emr = stubs.stubs["emr"]
+    named = [
+        {"Id": CLUSTER, "Name": "tidelake-prod-processing"},
+        {"Id": "j-OTHER", "Name": "tidelake-dev-processing"},
+    ]
+    emr.add_response("list_clusters", {"Clusters": named})
+    emr.add_response("terminate_job_flows", {}, {"JobFlowIds": [CLUSTER]})
+    ended = {"Status": {"State": "TERMINATED"}}
+    emr.add_response("describe_cluster", {"Cluster": ended}, {"ClusterId": CLUSTER})
     stubs.expect_events()
     assert len(stubs.destroy("prod", lambda *_: None)) == 1
 

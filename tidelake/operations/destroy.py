@@ -10,12 +10,17 @@ from typing import Any
 
 from rich.console import Console
 
+from tidelake.contract.deployment import StackRole
 from tidelake.contract.errors import CommandError, ConfigurationError
 from tidelake.local.toolchain import find_toolchain
 from tidelake.operations.access import AwsAccess
 from tidelake.operations.stacks import DeployedStack, Resource, deployed_stacks, left_behind
 
+_CLUSTER = "AWS::EMR::Cluster"
 _LIVE_STATES = ("STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING")
+_POLL_SECONDS = 10
+_MOST_POLLS = 120
+"""A cluster takes some minutes to end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +77,8 @@ def destroy(
     if any(stack.is_protected or stack.retained for stack in stacks):
         _require_confirmation(options, ask)
     _lift_protection(stacks, access, console)
+    if not any(stack.names(_CLUSTER) for stack in stacks):
+        _end_launched_clusters(options.environment, stacks, access, console)
     run_cdk(options, access)
     left = [resource for stack in stacks for resource in left_behind(cloudformation, stack)]
     _list(console, "Left, for you to keep or to delete:" if left else "Nothing is left.", left)
@@ -109,7 +116,7 @@ def _lift_protection(stacks: list[DeployedStack], access: AwsAccess, console: Co
                 StackName=stack.name, EnableTerminationProtection=False
             )
             _list(console, f"Termination protection of {stack.name} is lifted.", [])
-        for cluster in stack.clusters:
+        for cluster in stack.names(_CLUSTER):
             if _is_protected_cluster(emr, cluster):
                 emr.set_termination_protection(JobFlowIds=[cluster], TerminationProtected=False)
                 _list(console, f"Termination protection of cluster {cluster} is lifted.", [])
@@ -118,3 +125,24 @@ def _lift_protection(stacks: list[DeployedStack], access: AwsAccess, console: Co
 def _is_protected_cluster(emr: Any, cluster_id: str) -> bool:
     cluster = emr.describe_cluster(ClusterId=cluster_id)["Cluster"]
     return cluster["TerminationProtected"] and cluster["Status"]["State"] in _LIVE_STATES
+
+
+def _end_launched_clusters(
+    environment: str, stacks: list[DeployedStack], access: AwsAccess, console: Console
+) -> None:
+    """End what the trigger launched: it is in no stack, and its nodes hold on to the network."""
+    for mapping in (m for stack in stacks for m in stack.names("AWS::Lambda::EventSourceMapping")):
+        # Or it launches another meanwhile.
+        access.client("lambda").update_event_source_mapping(UUID=mapping, Enabled=False)
+    emr = access.client("emr")
+    name = StackRole.PROCESSING.stack_name(environment)
+    pages = emr.get_paginator("list_clusters").paginate(ClusterStates=list(_LIVE_STATES))
+    launched = [c["Id"] for page in pages for c in page["Clusters"] if c["Name"] == name]
+    if not launched:
+        return
+    _list(console, f"Ending {', '.join(launched)}, with the steps that run there.", [])
+    emr.terminate_job_flows(JobFlowIds=launched)
+    for cluster in launched:
+        emr.get_waiter("cluster_terminated").wait(
+            ClusterId=cluster, WaiterConfig={"Delay": _POLL_SECONDS, "MaxAttempts": _MOST_POLLS}
+        )

@@ -11,7 +11,6 @@ from botocore.exceptions import ClientError
 from tidelake.contract.deployment import StackRole
 
 _RETAINING = ("Retain", "RetainExceptOnCreate")
-_CLUSTER = "AWS::EMR::Cluster"
 
 
 @dataclass(frozen=True, order=True)
@@ -35,10 +34,13 @@ class DeployedStack:
     stack_id: str
     """By which CloudFormation still knows it, for 90 days, when it is deleted."""
     is_protected: bool
+    resources: tuple[Resource, ...]
     retained: tuple[Resource, ...]
     """What CloudFormation leaves behind when it deletes the stack."""
-    clusters: tuple[str, ...]
-    """Ids of its EMR clusters."""
+
+    def names(self, kind: str) -> list[str]:
+        """Of its resources of a type, such as `AWS::EMR::Cluster`."""
+        return [resource.name for resource in self.resources if resource.kind == kind]
 
 
 def deployed_stacks(cloudformation: Any, environment: str) -> list[DeployedStack]:
@@ -84,15 +86,13 @@ def _read(cloudformation: Any, description: Mapping[str, Any]) -> DeployedStack:
         name=name,
         stack_id=description["StackId"],
         is_protected=description.get("EnableTerminationProtection", False),
+        resources=tuple(resources.values()),
         retained=tuple(
             sorted(
                 resource
                 for logical_id, resource in resources.items()
                 if template.get(logical_id, {}).get("DeletionPolicy") in _RETAINING
             )
-        ),
-        clusters=tuple(
-            resource.name for resource in resources.values() if resource.kind == _CLUSTER
         ),
     )
 

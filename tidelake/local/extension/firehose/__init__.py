@@ -1,4 +1,4 @@
-"""Firehose that buffers and converts, in the place of MiniStack's one object per record.
+"""Firehose that buffers, transforms and converts, in the place of MiniStack's object per record.
 
 Replaced are the delivery of records to S3, which both PutRecord and a Kinesis source end in, the
 deletion of a delivery stream, and the reset of the service. A record of a Kinesis source arrives
@@ -16,7 +16,13 @@ from ministack.services.cloudformation import stacks
 
 from tidelake.local.endpoint import local_client
 from tidelake.local.extension.firehose.buffering import BufferingHints, DeliveryBuffer, Record
-from tidelake.local.extension.firehose.delivery import Destination, S3Delivery
+from tidelake.local.extension.firehose.delivery import Destination, S3Delivery, bucket_of
+from tidelake.local.extension.firehose.transformation import (
+    MAXIMUM_CALL_SECONDS,
+    LambdaTransformation,
+    Processor,
+    Transformed,
+)
 from tidelake.local.extension.replacing import (
     replace_entry,
     replace_function,
@@ -30,21 +36,22 @@ FINAL_DELIVERY_SECONDS = 20.0
 
 def install(settings: LocalSettings) -> None:
     """Put buffered delivery in place; raises LocalAwsError where MiniStack does not fit."""
-    require_functions(firehose, "_evaluate_prefix", "_apply_lambda_processors")
-    require_functions(firehose, "_s3_bucket_from_arn")
+    require_functions(firehose, "_evaluate_prefix")
     delivery = S3Delivery(
         local_client("s3", settings.endpoint),
         local_client("glue", settings.endpoint),
         firehose._evaluate_prefix,
     )
-    FirehoseExtension(delivery).install()
+    client = local_client("lambda", settings.endpoint, read_timeout_seconds=MAXIMUM_CALL_SECONDS)
+    FirehoseExtension(delivery, LambdaTransformation(client)).install()
 
 
 class FirehoseExtension:
     """The delivery buffers of all delivery streams, by ARN."""
 
-    def __init__(self, delivery: S3Delivery) -> None:
+    def __init__(self, delivery: S3Delivery, transformation: LambdaTransformation) -> None:
         self._delivery = delivery
+        self._transformation = transformation
         self._lock = threading.Lock()
         self._buffers: dict[str, DeliveryBuffer] = {}
 
@@ -95,9 +102,12 @@ class FirehoseExtension:
     def _deliver(
         self, stream: dict[str, Any], records: Sequence[Record], last: Callable[[], bool]
     ) -> None:
-        processed = _processed(stream, records)
-        if processed:
-            self._delivery.deliver(lambda: _destination(stream), processed, last)
+        processor = Processor.of(stream["destinations"][0]["config"])
+        if processor is None:
+            transformed = Transformed(list(records))
+        else:
+            transformed = self._transformation.apply(processor, _envelope(stream), records, last)
+        self._delivery.deliver(lambda: _destination(stream), records, transformed, last)
 
     def _delete_delivery_stream(self, data: dict[str, Any]) -> Any:
         """Delete, after one attempt to deliver what is buffered; AWS promises not even that."""
@@ -148,19 +158,15 @@ def _destination(stream: dict[str, Any]) -> Destination:
     return Destination(
         stream_name=stream["name"],
         stream_version=stream["version"],
-        bucket=firehose._s3_bucket_from_arn(config["BucketARN"]),
+        bucket=bucket_of(config),
         config=config,
     )
 
 
-def _processed(stream: dict[str, Any], records: Sequence[Record]) -> Sequence[Record]:
-    """The records after the destination's Lambda processors, if it has any."""
-    destination = stream["destinations"][0]
-    processing = destination["config"].get("ProcessingConfiguration", {})
-    if str(processing.get("Enabled")).lower() != "true":
-        return records
-    arrived = {record.id: record.arrived for record in records}
-    pairs = firehose._apply_lambda_processors(
-        stream, destination, [(record.id, record.data) for record in records]
-    )
-    return [Record(record_id, data, arrived[record_id]) for record_id, data in pairs]
+def _envelope(stream: dict[str, Any]) -> dict[str, str]:
+    """What a request to the function says of the delivery stream and of its source."""
+    envelope = {"deliveryStreamArn": stream["arn"]}
+    source = stream.get("kinesis_source")
+    if source:
+        envelope["sourceKinesisStreamArn"] = source["KinesisStreamARN"]
+    return envelope
