@@ -100,9 +100,10 @@ def parse_web_log(line: str) -> Event:
     if match is None:
         return parse_any_web_log(line)
     client, time, method, target, protocol, status, size, referrer, user_agent = match.groups()
+    event_time = _utc(time)
     _check_client(client)
     event: Event = {
-        "event_time": _utc(time),
+        "event_time": event_time,
         "event_type": "request",
         "client_address": client,
         "method": method,
