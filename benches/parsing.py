@@ -29,6 +29,8 @@ LINES = 50_000
 PEER_EVENTS = 200
 """`jsonschema.validate` takes a millisecond or more for each."""
 
+SIMULATION = "simulation of four sources: made, parsed, validated"
+
 PLAIN_LINE = re.compile(
     r"(?P<client>\S+) \S+ (?P<user>\S+) \[(?P<time>[^\]]+)\] "
     r'"(?P<method>\S+) (?P<target>\S+) (?P<protocol>[^"]+)" (?P<status>\d+) (?P<size>\S+) '
@@ -53,6 +55,7 @@ def main() -> int:
     }
     for name, parsed in by_source.items():
         subjects[f"{name}: line to valid event"] = (LINES, partial(_build, name, _lines(parsed)))
+    subjects[SIMULATION] = (LINES, _simulate)
     medians = interleaved(
         {name: _timed(work) for name, (_, work) in subjects.items()}, rounds=ROUNDS
     )
@@ -68,6 +71,7 @@ def main() -> int:
             Target("CPU of the plain web-log parser / ours", plain / ours, at_least=5),
             Target("CPU us of a validation", validation, at_most=1),
             Target("CPU of jsonschema.validate / ours", peer / validation, at_least=1000),
+            Target("simulated events a CPU second", 1e6 / each[SIMULATION], at_least=20_000),
         ],
     )
 
@@ -89,6 +93,12 @@ def _lines(parsed: Sequence[ParsedLine]) -> list[Line]:
 
 def _build(source: str, lines: Sequence[Line]) -> None:
     for _ in events_of(lines, EventBuilder(source)):
+        pass
+
+
+def _simulate() -> None:
+    mix = {"web_log": 5, "sensor": 3, "change_data": 2, "app_event": 4}
+    for _ in islice(Simulation(SimulationOptions(mix=mix)), LINES):
         pass
 
 
