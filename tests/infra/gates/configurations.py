@@ -22,6 +22,18 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
             "transform_buffer_mib": 3,
             "transform_retries": 0,
         },
+        "consumer_function": {
+            "enabled": True,
+            "batch_size": 1_000,
+            "batching_window_seconds": 1,
+            "parallelization_factor": 4,
+            "bisect_on_error": False,
+            "retry_attempts": 0,
+            "maximum_record_age_seconds": 60,
+            "starting_position": "trim_horizon",
+            "timeout_seconds": 30,
+            "memory_mib": 512,
+        },
         "lake": {
             "database_name": "events_db",
             "raw_table_name": "raw",
