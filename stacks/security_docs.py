@@ -13,6 +13,7 @@ import aws_cdk as cdk
 
 from stacks.acknowledgments import ACKNOWLEDGED
 from stacks.config import EnvironmentConfig
+from stacks.linter_acknowledgments import CFN_LINT_ACKNOWLEDGED, CHECKOV_ACKNOWLEDGED
 from stacks.pipeline import Pipeline
 from stacks.template_references import Document, Templates
 
@@ -41,8 +42,7 @@ bucket, queue and topic refuses requests without TLS.
 
 In a VPC that is given (`network.vpc_id`), its owner provides private subnets and the endpoints,
 and puts EMR's tag `for-use-with-amazon-emr-managed-policies = true` on the VPC and its subnets;
-`aws ec2 describe-tags --filters Name=key,Values=for-use-with-amazon-emr-managed-policies` lists
-what bears it.
+`tidelake check-vpc` says line by line what is missing.
 """
 _DATA_KEYS = {
     "AWS::Athena::WorkGroup": (
@@ -191,18 +191,18 @@ def _shown(value: Any, stack: str, templates: Templates) -> str:
 
 
 def _finding_rows() -> Iterator[tuple[str, ...]]:
-    for entry in ACKNOWLEDGED:
-        detail = entry.detail.replace("[*]", "*")
-        yield (
-            f"`{entry.rule}`" + (f" `{detail}`" if detail else ""),
-            "<br>".join(f"`{place}`" for place in entry.where),
-            entry.reason,
-        )
-    yield (
-        "`cfn-lint W3005`",
-        "every template",
-        "CDK's own constructs state a dependency twice, which is harmless.",
-    )
+    for tool, entries in (
+        ("", ACKNOWLEDGED),
+        ("checkov ", CHECKOV_ACKNOWLEDGED),
+        ("cfn-lint ", CFN_LINT_ACKNOWLEDGED),
+    ):
+        for entry in entries:
+            detail = entry.detail.replace("[*]", "*")
+            yield (
+                f"`{tool}{entry.rule}`" + (f" `{detail}`" if detail else ""),
+                "<br>".join(f"`{place}`" for place in entry.where),
+                entry.reason,
+            )
 
 
 def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> list[str]:

@@ -18,9 +18,7 @@ from stacks.constructs.endpoint_policies import (
 )
 from stacks.constructs.service_logs import service_log_group
 from stacks.sections.network import NetworkConfig
-
-EMR_POLICY_TAG = ("for-use-with-amazon-emr-managed-policies", "true")
-"""What EMR's managed service policy demands of all that it may touch."""
+from tidelake.contract.network import EMR_POLICY_TAG
 
 # EMR's service and its primary node talk on these ports; see "Working with Amazon EMR-managed
 # security groups" in the EMR management guide.

@@ -17,11 +17,12 @@ from stacks.constructs.cluster_roles import (
 )
 from stacks.constructs.cluster_security import security_configuration
 from stacks.constructs.data_lake import DataLake
-from stacks.constructs.private_network import EMR_POLICY_TAG, PrivateNetwork
+from stacks.constructs.private_network import PrivateNetwork
 from stacks.constructs.spark_settings import cluster_configurations
 from stacks.emr_releases import RELEASES
 from stacks.sections.cluster import ClusterConfig
 from tidelake.contract import lake as layout
+from tidelake.contract.network import EMR_POLICY_TAG
 
 
 class SparkCluster(Construct):

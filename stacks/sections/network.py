@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from stacks.options import option
 from stacks.sections.logs import LOG_RETENTION_DAYS
+from tidelake.contract.network import CLUSTER_SERVICES
 
 _ENDPOINT_SERVICES = (
     *("ec2", "ec2messages", "elasticmapreduce", "glue", "kms", "logs"),
@@ -30,7 +31,7 @@ class NetworkConfig:
         maximum=2,
     )
     interface_endpoints: tuple[str, ...] = option(
-        ("elasticmapreduce", "glue", "kms", "logs", "monitoring", "ssm", "ssmmessages", "sts"),
+        CLUSTER_SERVICES,
         "AWS services that the cluster reaches, besides S3 and DynamoDB.",
         choices=_ENDPOINT_SERVICES,
     )

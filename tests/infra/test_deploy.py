@@ -6,7 +6,6 @@ import base64
 import gzip
 import io
 import json
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +14,16 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 
+from stacks.constructs import lake_catalog
 from tests.conftest import LocalAwsUnderTest
-from tests.infra.conftest import JsonObject, cdk_context, synthesize
+from tests.infra.conftest import JsonObject
+from tests.infra.deployment import Deployments, silent
 from tests.lambda_src.delivery_transform.events import REQUEST
 from tidelake.contract.deployment import Output, StackRole
+from tidelake.contract.schema import raw_fields
 from tidelake.local.cdk import LocalCdk
-from tidelake.local.endpoint import local_environment
-from tidelake.local.toolchain import find_toolchain
 
 ENVIRONMENT = "options"
-PROJECT = Path(__file__).resolve().parents[2]
 
 # Options that add resources; what the local AWS records alone is checked on the template.
 FIRST: JsonObject = {
@@ -65,37 +64,19 @@ CHANGED: JsonObject = {
     "trigger": {"batch_size": 20},
     "monitoring": {**FIRST["monitoring"], "queue_age_alarm_seconds": 900},
 }
+# The nodes' disks are set as a cluster starts.
+REPLACING: JsonObject = {**CHANGED, "cluster": {**CHANGED["cluster"], "volume_gib": 100}}
 
 
-@dataclass
+@dataclass(frozen=True)
 class Deployment:
     """The stacks of one environment on the local AWS."""
 
     aws: LocalAwsUnderTest
-    folder: Path
-    is_bootstrapped: bool = False
+    deployments: Deployments
 
-    def deploy(self, name: str, values: JsonObject) -> LocalCdk:
-        log_dir = self.folder / name
-        log_dir.mkdir()
-        context = cdk_context()
-        context["environments"] = {ENVIRONMENT: values}
-        synthesize(ENVIRONMENT, log_dir / "cdk.out", context)
-        toolchain = find_toolchain(PROJECT)
-        environment = local_environment(
-            self.aws.endpoint, base=os.environ, cdk_home=self.folder / "cdk-home"
-        )
-        cdk = LocalCdk(
-            project_dir=PROJECT,
-            toolchain=toolchain,
-            env=toolchain.environment(environment),
-            log_dir=log_dir,
-        )
-        if not self.is_bootstrapped:
-            cdk.bootstrap(_silent)
-            self.is_bootstrapped = True
-        cdk.deploy(_silent)
-        return cdk
+    def deploy(self, values: JsonObject) -> LocalCdk:
+        return self.deployments.deploy(ENVIRONMENT, values)
 
     def id_of(self, role: StackRole, resource_type: str) -> str:
         """The physical id of the one resource of that type in a stack."""
@@ -123,7 +104,11 @@ class Deployment:
             UUID=self.id_of(StackRole.PROCESSING, "AWS::Lambda::EventSourceMapping")
         )
         alarms = self.aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
+        columns = self.aws.client("glue").get_table(DatabaseName="options_db", Name="log_events")[
+            "Table"
+        ]["StorageDescriptor"]["Columns"]
         return {
+            "columns": [column["Name"] for column in columns],
             "retention": stream["RetentionPeriodHours"],
             "buffer": delivery["BufferingHints"]["IntervalInSeconds"],
             "retries of the transformation": [
@@ -141,20 +126,30 @@ class Deployment:
             ],
         }
 
-
-def _silent(_: str) -> None:
-    """Nobody watches."""
+    def dashboard(self) -> str:
+        """The body of the dashboard, with the ids of what it shows."""
+        name = self.id_of(StackRole.MONITORING, "AWS::CloudWatch::Dashboard")
+        body: str = self.aws.client("cloudwatch").get_dashboard(DashboardName=name)["DashboardBody"]
+        return body
 
 
 @pytest.fixture
 def deployment(local_aws: LocalAwsUnderTest, tmp_path: Path) -> Deployment:
-    return Deployment(local_aws, tmp_path)
+    return Deployment(local_aws, Deployments(local_aws.endpoint, tmp_path))
 
 
 @pytest.mark.slow
-def test_options_are_deployed_changed_in_place_and_destroyed(deployment: Deployment) -> None:
-    deployment.deploy("first", FIRST)
+def test_options_are_deployed_changed_in_place_replaced_and_destroyed(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As it was before the latest field came to the contract.
+    fields = raw_fields()
+    with monkeypatch.context() as earlier:
+        earlier.setattr(lake_catalog, "raw_fields", lambda: fields[:-1])
+        deployment.deploy(FIRST)
+    columns = [field.name for field in fields]
     assert deployment.read_back() == {
+        "columns": columns[:-1],
         "retention": 24,
         "buffer": 60,
         "retries of the transformation": ["2"],
@@ -164,8 +159,9 @@ def test_options_are_deployed_changed_in_place_and_destroyed(deployment: Deploym
     }
     cluster = deployment.id_of(StackRole.PROCESSING, "AWS::EMR::Cluster")
 
-    cdk = deployment.deploy("changed", CHANGED)
+    deployment.deploy(CHANGED)
     assert deployment.read_back() == {
+        "columns": columns,
         "retention": 48,
         "buffer": 120,
         "retries of the transformation": ["5"],
@@ -175,7 +171,13 @@ def test_options_are_deployed_changed_in_place_and_destroyed(deployment: Deploym
     }
     assert deployment.id_of(StackRole.PROCESSING, "AWS::EMR::Cluster") == cluster
 
-    cdk.destroy(_silent)
+    cdk = deployment.deploy(REPLACING)
+    replaced = deployment.id_of(StackRole.PROCESSING, "AWS::EMR::Cluster")
+    assert replaced != cluster
+    assert replaced in deployment.dashboard()
+    assert cluster not in deployment.dashboard()
+
+    cdk.destroy(silent)
     stacks = deployment.aws.client("cloudformation").describe_stacks()["Stacks"]
     assert [stack["StackName"] for stack in stacks if "-options-" in stack["StackName"]] == []
     buckets = deployment.aws.client("s3").list_buckets()["Buckets"]
@@ -198,7 +200,7 @@ CHECKED: JsonObject = {
 
 @pytest.mark.slow
 def test_records_are_held_to_the_contract_on_their_way_to_the_lake(deployment: Deployment) -> None:
-    cdk = deployment.deploy("checked", CHECKED)
+    cdk = deployment.deploy(CHECKED)
     fitting = json.dumps(REQUEST).encode()
     mended = json.dumps({**REQUEST, "event_id": "mended", "status": "404"}).encode()
     misfit = json.dumps({**REQUEST, "event_id": "misfit", "status": 99}).encode()
@@ -225,7 +227,7 @@ def test_records_are_held_to_the_contract_on_their_way_to_the_lake(deployment: D
     # The records as they came, before the function.
     [kept] = lake.objects("source-records/")
     assert gzip.decompress(kept) == fitting + mended + misfit + b"\n"
-    cdk.destroy(_silent)
+    cdk.destroy(silent)
 
 
 class Lake:

@@ -184,3 +184,16 @@ def test_a_service_that_says_for_whom_it_acts_may_act_for_this_account_alone(
     for statement in trusts:
         account = statement["Condition"]["StringEquals"]["aws:SourceAccount"]
         assert account == {"Ref": "AWS::AccountId"}
+
+
+@pytest.mark.parametrize("environment", ["local", "dev"])
+def test_nothing_outlives_the_stacks_of_an_environment_that_keeps_no_data(
+    environment: str, syntheses: dict[str, Synthesis]
+) -> None:
+    kept = [
+        (name, resource["Type"])
+        for document in syntheses[environment].documents.values()
+        for name, resource in document["Resources"].items()
+        if resource.get("DeletionPolicy", "Delete") != "Delete"
+    ]
+    assert kept == []

@@ -53,15 +53,20 @@ class DeadLetterFile:
         self._write(json.dumps(letter).encode() + b"\n")
         self.count += 1
 
+    def sync(self) -> None:
+        """Bring to the disk what was written. Raises DeliveryError if that fails."""
+        try:
+            os.fsync(self._file)
+        except OSError as error:
+            raise DeliveryError(
+                f"dead letters {str(self.path)!r} cannot be written: {error.strerror}"
+            ) from error
+
     def put_rejected(self, rejected: RejectedLine) -> None:
         """Write the dead letter of a line that no event came of."""
         self.put(
             source=rejected.source, line=rejected.line, reason=rejected.reason, raw=rejected.raw
         )
-
-    def sync(self) -> None:
-        """Bring what was put so far to the disk (fsync)."""
-        os.fsync(self._file)
 
     def close(self) -> None:
         """Bring everything to the disk and close; closing again does nothing."""

@@ -34,7 +34,7 @@ from tidelake.local.summary import RawCounts, StageSeconds, StepOutcome, StreamC
 from tidelake.local.toolchain import Toolchain, set_up
 from tidelake.local.waiting import wait_until
 from tidelake.sources.events import read_events
-from tidelake.sources.synthetic import write_access_log
+from tidelake.sources.synthetic.web_log import write_access_log
 
 ENVIRONMENT = "local"
 DELIVER_LIMIT_SECONDS = 120
@@ -209,7 +209,7 @@ class _Demo:
                 f"{report.undelivered:,} of {report.accepted:,} events could not be put on the "
                 f"data stream; they are in {self.dead_letter_file} with the reason"
             )
-        return InputCounts(report.lines, report.accepted, report.rejected)
+        return InputCounts(report.lines, report.accepted, report.rejected, report.skipped)
 
     def count_stream(self, pipeline: Pipeline) -> StreamCounts:
         """What lies on the data stream, read from it by a consumer of its own."""

@@ -70,7 +70,10 @@ def open_stream(environment: str, stream: str | None) -> tuple[BotoTransport, st
 
 
 def aws_region() -> str:
-    """The region as the CDK CLI finds it: boto3 alone does not read AWS_REGION."""
+    """The region as the CDK CLI finds it: boto3 alone does not read AWS_REGION.
+
+    Raises ConfigurationError where none is set.
+    """
     region: str | None = os.environ.get("AWS_REGION", boto3.session.Session().region_name)
     if region is None:
         raise ConfigurationError("AWS_REGION", None, "a region such as us-east-1")

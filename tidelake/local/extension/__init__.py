@@ -7,14 +7,8 @@ from importlib import import_module
 from tidelake.local.settings import LocalSettings
 
 MODULES = (
-    "firehose",
-    "kinesis",
-    "stream_mappings",
-    "s3",
-    "sqs",
-    "emr",
-    "cloudformation",
-    "settling",
+    *("firehose", "kinesis", "stream_mappings", "s3", "sqs", "emr"),
+    *("cloudwatch", "cloudformation", "settling"),
 )
 """The modules of this package that `install` loads, in order."""
 
