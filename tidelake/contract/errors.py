@@ -61,6 +61,16 @@ class LeaseLostError(TidelakeError):
         self.shard_id = shard_id
 
 
+class SchemaConflictError(TidelakeError):
+    """A table has a column of another type than the jobs write; columns are only ever added."""
+
+    def __init__(self, table: str, column: str, present: str, declared: str) -> None:
+        super().__init__(
+            f"column {column} of table {table} is of type {present!r}; allowed: {declared!r}, "
+            "for columns are added and never changed"
+        )
+
+
 class LocalAwsError(TidelakeError):
     """The local AWS could not be started, reached, or stopped."""
 

@@ -153,7 +153,7 @@ def _first_failed(result: dict[str, Any], batch: Batch) -> str | None:
     reported = [str(f.get("itemIdentifier")) if isinstance(f, dict) else "" for f in failures]
     if any(number not in numbers for number in reported):
         return str(numbers[0])
-    return min(reported)
+    return str(min(reported, key=numbers.index))
 
 
 def _discard(
