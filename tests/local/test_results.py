@@ -34,17 +34,17 @@ def test_results_sum_over_days_and_order_ties_by_path(tables: CuratedTables) -> 
     at_eleven = datetime(2015, 5, 17, 11, tzinfo=UTC)
     hourly = {
         "hour": pa.array([at_ten, at_ten, at_eleven], HOUR),
-        "status": pa.array([200, 404, 200], pa.int32()),
-        "requests": pa.array([3, 1, 2], pa.int64()),
-        "response_bytes": pa.array([30, 0, 12], pa.int64()),
+        "status": pa.array(["200", "404", "200"]),
+        "events": pa.array([3, 1, 2], pa.int64()),
+        "total": pa.array([30.0, 0.0, 12.0]),
     }
     daily = {
         "day": pa.array([date(2015, 5, 17), date(2015, 5, 18), date(2015, 5, 17)], pa.date32()),
-        "target": pa.array(["/b", "/b", "/a"]),
-        "requests": pa.array([1, 2, 3], pa.int64()),
+        "path": pa.array(["/b", "/b", "/a"]),
+        "events": pa.array([1, 2, 3], pa.int64()),
     }
-    write(tables, "web_requests_hourly", pa.table(hourly))
-    write(tables, "web_paths_daily", pa.table(daily))
+    write(tables, "events_hourly", pa.table(hourly))
+    write(tables, "paths_daily", pa.table(daily))
 
     results = tables.results()
 
@@ -57,16 +57,16 @@ def test_results_sum_over_days_and_order_ties_by_path(tables: CuratedTables) -> 
 def test_only_the_ten_most_requested_paths_are_named(tables: CuratedTables) -> None:
     hourly = {
         "hour": pa.array([], HOUR),
-        "status": pa.array([], pa.int32()),
-        "requests": pa.array([], pa.int64()),
-        "response_bytes": pa.array([], pa.int64()),
+        "status": pa.array([], pa.string()),
+        "events": pa.array([], pa.int64()),
+        "total": pa.array([], pa.float64()),
     }
     daily = {
-        "target": pa.array([f"/{n}" for n in range(12)]),
-        "requests": pa.array(range(12), pa.int64()),
+        "path": pa.array([f"/{n}" for n in range(12)]),
+        "events": pa.array(range(12), pa.int64()),
     }
-    write(tables, "web_requests_hourly", pa.table(hourly))
-    write(tables, "web_paths_daily", pa.table(daily))
+    write(tables, "events_hourly", pa.table(hourly))
+    write(tables, "paths_daily", pa.table(daily))
 
     assert [path for path, _ in tables.results().top_paths] == [
         *("/11", "/10", "/9", "/8", "/7", "/6", "/5", "/4", "/3", "/2")
@@ -80,7 +80,7 @@ def test_the_ledger_is_summed_over_its_batches(tables: CuratedTables) -> None:
         "duplicates": pa.array([0, 2], pa.int64()),
         "quarantined": pa.array([1, 0], pa.int64()),
     }
-    write(tables, "batches", pa.table(batches))
+    write(tables, "ledger", pa.table(batches))
 
     counts = tables.counts()
 

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
+from tidelake.client.transport import TRIM_HORIZON, Position
 from tidelake.contract.schema import SOURCES
+
+_AGES = {
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+}
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -47,6 +57,41 @@ def add_source(parser: argparse.ArgumentParser) -> None:
         default="web_log",
         help="what the lines are (default: %(default)s)",
     )
+
+
+def add_start(parser: argparse.ArgumentParser) -> None:
+    """`--from-start` and `--since`, of which one may be given, as `start`."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        "--from-start",
+        dest="start",
+        action="store_const",
+        const=TRIM_HORIZON,
+        help="begin with the oldest event that is kept",
+    )
+    group.add_argument(
+        "--since",
+        dest="start",
+        type=_since,
+        metavar="TIME",
+        help="begin with what arrived since then: 30s, 15m, 2h, 1d or 2026-01-31T08:00:00Z",
+    )
+
+
+def _since(text: str) -> Position:
+    """A position at a time that is so long ago, or is given with its zone."""
+    now = datetime.now(UTC)
+    age = re.fullmatch(r"(\d{1,6})([smhd])", text)
+    try:
+        moment = datetime.fromisoformat(text) if age is None else now - _AGES[age[2]] * int(age[1])
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None or moment > now:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not allowed; allowed: 30s, 15m, 2h, 1d or a time in the past with its "
+            "zone, such as 2026-01-31T08:00:00Z"
+        )
+    return Position.at(moment)
 
 
 def add_stream(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 from rich.console import Console
 
 from tidelake.client.boto_transport import BotoTransport
-from tidelake.client.consumer import Consumer, tally
+from tidelake.client.consumed_events import tally
+from tidelake.client.consumer import Consumer
 from tidelake.client.dead_letters import DeadLetterFile
 from tidelake.client.outputs import read_outputs
 from tidelake.client.producer import Producer

@@ -11,7 +11,7 @@ from pyiceberg.catalog import Catalog
 from pyiceberg.catalog.glue import GlueCatalog
 from pyiceberg.exceptions import NoSuchTableError
 
-from tidelake.contract.lake import CATALOG, LEDGER_TABLE
+from tidelake.contract.lake import CATALOG, HOURLY_TABLE, LEDGER_TABLE, PATHS_TABLE
 from tidelake.local.endpoint import ACCESS_KEY, SECRET_KEY, local_client
 from tidelake.local.settings import REGION
 from tidelake.local.summary import CuratedCounts, Results
@@ -49,17 +49,17 @@ class CuratedTables:
 
     def results(self) -> Results:
         """The aggregates over everything curated; top paths with ties in path order."""
-        hourly = self._read("web_requests_hourly", "hour", "status", "requests", "response_bytes")
-        paths = self._read("web_paths_daily", "target", "requests")
+        hourly = self._read(HOURLY_TABLE, "hour", "status", "events", "total")
+        paths = self._read(PATHS_TABLE, "path", "events")
         hours = pc.strftime(hourly["hour"].cast(HOUR), format="%Y-%m-%dT%H")
         hourly = hourly.append_column("utc_hour", hours)
-        by_path = _sum_by(paths, "target")
+        by_path = _sum_by(paths, "path")
         return Results(
             events_by_status={
                 str(status): count for status, count in sorted(_sum_by(hourly, "status").items())
             },
             events_by_hour=dict(sorted(_sum_by(hourly, "utc_hour").items())),
-            response_bytes=_total(hourly, "response_bytes"),
+            response_bytes=_total(hourly, "total"),
             top_paths=sorted(by_path.items(), key=lambda row: (-row[1], row[0]))[:TOP_PATHS],
         )
 
@@ -78,7 +78,7 @@ def _total(table: pa.Table, column: str) -> int:
 
 
 def _sum_by(table: pa.Table, key: str) -> dict[Any, int]:
-    """`requests` summed for each distinct, non-null `key`."""
-    grouped = table.group_by(key).aggregate([("requests", "sum")])
-    pairs = zip(grouped[key].to_pylist(), grouped["requests_sum"].to_pylist(), strict=True)
+    """`events` summed for each distinct, non-null `key`."""
+    grouped = table.group_by(key).aggregate([("events", "sum")])
+    pairs = zip(grouped[key].to_pylist(), grouped["events_sum"].to_pylist(), strict=True)
     return {name: count for name, count in pairs if name is not None}
