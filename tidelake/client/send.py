@@ -41,9 +41,11 @@ class SendProgress:
 
 @dataclass(frozen=True, slots=True)
 class SendReport:
-    """What a `send` did: lines = accepted + rejected, accepted = delivered + undelivered.
+    """What a `send` did: lines = accepted + rejected, and
+    accepted + recovered = delivered + undelivered + spooled.
 
-    Rejected lines and undelivered events are in the dead letters.
+    Rejected lines and undelivered events are in the dead letters; spooled ones are sent by the next
+    run with the same spool, as the recovered ones were by this.
     """
 
     lines: int
@@ -52,6 +54,8 @@ class SendReport:
     delivered: int
     undelivered: int
     seconds: float
+    spooled: int = 0
+    recovered: int = 0
 
 
 def send(
@@ -82,7 +86,7 @@ def send(
         for line in lines:
             if isinstance(line, ParsedLine):
                 accepted += 1
-                producer.put(line.event, line=line.line, raw=line.raw)
+                producer.put(line.event, line=line.line, raw=line.raw, wait=False)
             else:
                 rejected += 1
                 dead_letters.put_rejected(line)
@@ -92,7 +96,17 @@ def send(
     end = progress()
     if on_progress is not None:
         on_progress(end)
-    return SendReport(end.lines, accepted, rejected, end.delivered, end.undelivered, end.seconds)
+    done = producer.report()
+    return SendReport(
+        lines=end.lines,
+        accepted=accepted,
+        rejected=rejected,
+        delivered=done.delivered,
+        undelivered=done.dead_lettered,
+        seconds=end.seconds,
+        spooled=done.spooled,
+        recovered=done.recovered,
+    )
 
 
 def check_input(
