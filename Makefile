@@ -2,8 +2,10 @@
 #
 #   make demo [INPUT=access.log] [OUT=build/demo] [KEEP=1]   the whole pipeline on this machine
 #   make test                                               every test
+#   make bench [BENCH=synth]                                benchmarks against named peers (benches/)
 #   make lint                                               ruff, types, import rules, gates over the templates
 #   make bootstrap|synth|diff|deploy|destroy [ENV=dev]      the stacks, on AWS
+#   make destroy ENV=prod [YES=prod]                        asks for the name, or takes it from YES
 #   make lock                                               write the pins anew
 #   make clean                                              remove what the targets made
 
@@ -16,19 +18,21 @@ VENV      := .venv
 BIN       := $(VENV)/bin
 RUNTIME   := $(VENV)/.runtime-installed
 DEV       := $(VENV)/.dev-installed
+# A gate that pins an old boto3, so that it lives apart.
+CHECKOV   := .venv-checkov/.installed
 TOOLCHAIN := .tidelake/toolchain.json
 # The venv's own pip, at one version, so that resolving and building are the same everywhere. It
 # tells errors alone: setuptools warns at length of what an editable install is.
 PIP       := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 PIP_PIN   := pip==26.3
 
-.PHONY: help setup demo test lint bootstrap synth diff deploy destroy lock clean
+.PHONY: help setup demo test bench lint bootstrap synth diff deploy destroy lock clean
 .DELETE_ON_ERROR:
 
 help:
 	@sed -n 's/^#   //p' Makefile
 
-setup: $(DEV) $(TOOLCHAIN)
+setup: $(DEV) $(CHECKOV) $(TOOLCHAIN)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -47,6 +51,13 @@ $(DEV): requirements-dev.txt constraints.txt $(RUNTIME)
 	@$(PIP) install -c constraints.txt -r requirements-dev.txt
 	@touch $@
 
+$(CHECKOV): requirements-checkov.txt constraints-checkov.txt | $(VENV)/bin/python
+	@echo "Installing checkov (half a minute)"
+	@$(VENV)/bin/python -m venv $(@D)
+	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet --quiet install $(PIP_PIN)
+	@$(@D)/bin/python -m pip --quiet --quiet install -c constraints-checkov.txt -r requirements-checkov.txt
+	@touch $@
+
 $(TOOLCHAIN): package-lock.json tidelake/local/spark-jars.lock $(RUNTIME)
 	@$(BIN)/tidelake local setup
 	@touch $@
@@ -59,6 +70,9 @@ demo: $(RUNTIME) $(TOOLCHAIN)
 
 test: setup
 	@$(BIN)/pytest
+
+bench: setup
+	@$(BIN)/python -m benches$(if $(BENCH),.$(BENCH))
 
 lint: setup
 	@$(BIN)/ruff check .
@@ -74,10 +88,13 @@ synth: $(RUNTIME) $(TOOLCHAIN)
 	@$(CDK) synth --quiet -c environment=$(ENV)
 
 bootstrap: $(RUNTIME) $(TOOLCHAIN)
-	@$(CDK) bootstrap -c environment=$(ENV)
+	@arguments=$$($(BIN)/python -m stacks.bootstrap $(ENV)) && $(CDK) bootstrap $$arguments -c environment=$(ENV)
 
-diff deploy destroy: $(RUNTIME) $(TOOLCHAIN)
+diff deploy: $(RUNTIME) $(TOOLCHAIN)
 	@$(CDK) $@ --all -c environment=$(ENV)
+
+destroy: $(RUNTIME) $(TOOLCHAIN)
+	@$(BIN)/tidelake destroy --environment $(ENV) $(if $(YES),--yes "$(YES)")
 
 # The pins of everything that the requirements pull in, from an empty environment.
 lock:
@@ -86,9 +103,13 @@ lock:
 	@build/lock/bin/python -m pip install --quiet --build-constraint build-constraints.txt -r requirements.txt -r requirements-dev.txt
 	@{ echo "# Written by 'make lock': every package that the requirements pull in."; \
 	   build/lock/bin/python -m pip freeze; } > constraints.txt
+	@rm -rf build/lock && $(PYTHON) -m venv build/lock
+	@build/lock/bin/python -m pip install --quiet -r requirements-checkov.txt
+	@{ echo "# Written by 'make lock': checkov, and every package that it pulls in."; \
+	   build/lock/bin/python -m pip freeze; } > constraints-checkov.txt
 	@rm -rf build/lock
 
 clean:
 	@if [ -x $(BIN)/tidelake ]; then $(BIN)/tidelake local down; fi
-	@rm -rf $(VENV) node_modules build cdk.out .tidelake .ivy *.egg-info
+	@rm -rf $(VENV) .venv-checkov node_modules build cdk.out .tidelake .ivy *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

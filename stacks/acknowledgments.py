@@ -63,6 +63,13 @@ _WILDCARDS = (
         (_NODES,),
         "EMR's own bucket of programs in the region, from which nodes read and nothing more.",
     ),
+    _resource("/batch-results/[*]", (_NODES,), _ZONE),
+    _resource(
+        "Resource::[*]",
+        (_NODES,),
+        "Sessions through Systems Manager: these actions take no narrower resource for a node that "
+        "does not exist yet.",
+    ),
     _resource(
         ":table/*/[*]",
         (_NODES,),
@@ -82,15 +89,6 @@ _SCALING = (
     ),
 )
 _MANAGED_POLICIES = (
-    Acknowledged(
-        rule="AwsSolutions-IAM4",
-        detail="/AmazonSSMManagedInstanceCore",
-        where=(_NODES,),
-        reason=(
-            "Sessions through Systems Manager replace SSH keys, and AWS keeps this policy in "
-            "step with its agent."
-        ),
-    ),
     Acknowledged(
         rule="AwsSolutions-IAM4",
         detail="/AmazonEMRServicePolicy_v2",
@@ -144,7 +142,7 @@ _SERVICES = (
     ),
     Acknowledged(
         rule="AwsSolutions-L1",
-        where=("Trigger/Submit/Function",),
+        where=("Transform/Check/Function", "Trigger/Submit/Function"),
         reason=(
             "The function runs on Python 3.13, which Lambda supports and the tests run; a newer "
             "runtime is taken when the tests run on it."

@@ -7,7 +7,7 @@ has the default stated in its section. Limits are those of AWS's service models 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from constructs import Node
@@ -19,7 +19,7 @@ from stacks.sections.delivery import DeliveryConfig
 from stacks.sections.lake import LakeConfig
 from stacks.sections.monitoring import AuditConfig, MonitoringConfig
 from stacks.sections.network import NetworkConfig
-from stacks.sections.stream import StreamConfig
+from stacks.sections.stream import DEFAULT_RECORD_KIB, StreamConfig
 from stacks.sections.trigger import TriggerConfig
 from tidelake.contract.errors import ConfigurationError
 
@@ -50,6 +50,14 @@ class EnvironmentConfig:
     audit: AuditConfig = field(default_factory=AuditConfig)
     deployment: DeploymentConfig = field(default_factory=DeploymentConfig)
     tags: TagsConfig = field(default_factory=TagsConfig)
+
+    def problems(self) -> Iterator[tuple[str, object, str]]:
+        if self.delivery.enabled and self.stream.maximum_record_kib > DEFAULT_RECORD_KIB:
+            allowed = (
+                f"{DEFAULT_RECORD_KIB} where delivery.enabled is true: Firehose takes no record "
+                "above 1,000 KiB"
+            )
+            yield "stream.maximum_record_kib", self.stream.maximum_record_kib, allowed
 
     @classmethod
     def from_context(cls, node: Node) -> EnvironmentConfig:

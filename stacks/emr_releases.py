@@ -18,17 +18,23 @@ class EmrRelease:
 
     applications: tuple[str, ...]
 
+    experimental: bool = False
+    """Whether the job is tried on its Spark alone, and not yet on the release itself."""
+
 
 RELEASES = {
     "emr-7.13.0": EmrRelease(
         spark="3.5.6", python="3.11", applications=("Hadoop", "Hive", "Spark")
     ),
+    # Comes without Hadoop and Hive as applications.
+    "emr-spark-8.1.0": EmrRelease(
+        spark="4.1.1", python="3.11", applications=("Spark",), experimental=True
+    ),
 }
-"""The releases that the job is known to run on, by label."""
+"""The releases that may be chosen, by label."""
 
 REFUSED_RELEASES = {
     "emr-6.15.0": "has Python 3.7, and the job needs 3.11",
     "emr-7.14.0": "is not tried: its version of Spark is not confirmed",
-    "emr-spark-8.1.0": "is not tried: it has Spark 4.1.1, and the job is built for 3.5",
 }
 """Releases that somebody may ask for, and why they are refused."""

@@ -8,12 +8,13 @@ from constructs import Construct
 
 from stacks.config import EnvironmentConfig
 from stacks.constructs.audit_trail import AuditTrail
+from stacks.constructs.contract_transform import ContractTransform
 from stacks.constructs.data_lake import DataLake
 from stacks.constructs.parquet_delivery import ParquetDelivery
 from stacks.constructs.project_code import client_code
 from stacks.constructs.shared_id import SharedId
 from stacks.pipeline_stack import PipelineStack
-from stacks.sections.stream import StreamConfig
+from stacks.sections.stream import DEFAULT_RECORD_KIB, StreamConfig
 from tidelake.contract.deployment import Output
 
 
@@ -32,15 +33,8 @@ class IngestionStack(PipelineStack):
             scope, construct_id, config=config, description="tidelake: data stream and delivery"
         )
         self.stream = _data_stream(self, config.stream, lake=lake, removal=self.data_removal)
-        delivery = ParquetDelivery(
-            self,
-            "Delivery",
-            config=config.delivery,
-            log_retention_days=config.monitoring.log_retention_days,
-            log_removal=self.data_removal,
-            stream=self.stream,
-            lake=lake,
-        )
+        if config.delivery.enabled:
+            self._deliver_to(lake)
         if config.audit.data_events:
             AuditTrail(
                 self,
@@ -51,10 +45,36 @@ class IngestionStack(PipelineStack):
                 removal=self.data_removal,
             )
         self.own_emptying_logs(lake.key)
-        SharedId.DELIVERY_STREAM.publish(self, config.environment, delivery.stream_name)
         self.add_output(Output.STREAM, self.stream.stream_name)
-        self.add_output(Output.DELIVERY_STREAM, delivery.stream_name)
         self.add_output(Output.CLIENT_URL, client_code(self, "ClientCode").s3_object_url)
+
+    def _deliver_to(self, lake: DataLake) -> None:
+        environment, delivery = self.config.environment, self.config.delivery
+        log_retention_days = self.config.monitoring.log_retention_days
+        transform = None
+        if delivery.transform:
+            transform = ContractTransform(
+                self,
+                "Transform",
+                config=delivery,
+                environment=environment,
+                log_retention_days=log_retention_days,
+                log_removal=self.data_removal,
+                key=lake.key,
+            )
+            SharedId.TRANSFORM_FUNCTION.publish(self, environment, transform.function.function_name)
+        stream_name = ParquetDelivery(
+            self,
+            "Delivery",
+            config=delivery,
+            log_retention_days=log_retention_days,
+            log_removal=self.data_removal,
+            stream=self.stream,
+            lake=lake,
+            transform=transform,
+        ).stream_name
+        SharedId.DELIVERY_STREAM.publish(self, environment, stream_name)
+        self.add_output(Output.DELIVERY_STREAM, stream_name)
 
 
 def _data_stream(
@@ -77,6 +97,10 @@ def _data_stream(
         ],
         removal_policy=removal,
     )
+    if config.maximum_record_kib > DEFAULT_RECORD_KIB:
+        resource = stream.node.default_child
+        assert isinstance(resource, kinesis.CfnStream)  # noqa: S101 - narrows the type
+        resource.max_record_size_in_kib = config.maximum_record_kib
     for name in config.consumers:
         kinesis.CfnStreamConsumer(
             stream, f"Consumer-{name}", consumer_name=name, stream_arn=stream.stream_arn

@@ -1,4 +1,4 @@
-"""The metrics that AWS publishes for the kinds of resource in the stacks.
+"""The metrics that AWS publishes for the kinds of resource in the stacks, and the pipeline's own.
 
 Each entry is a namespace with one set of dimensions: CloudWatch keeps a metric apart for every set,
 so that a name is only found under the dimensions with which its service publishes it. `source` is
@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from tidelake.contract import metrics
+from tidelake.contract.settings import ENVIRONMENT_VARIABLE
 
 _DOCS = "https://docs.aws.amazon.com"
 
@@ -29,9 +32,15 @@ class Published:
     enabled_by: str | None = None
     """The owner's property that lists which of these metrics are published."""
 
+    searched_without_owner: bool = False
+    """Whether owners may come and go: where the app has none, its dimension is searched for."""
+
+    told_by: Mapping[str, str] = field(default_factory=dict)
+    """Dimension -> the environment variable by which a function is told its value."""
+
     @property
     def dimensions(self) -> frozenset[str]:
-        return frozenset(self.owners) | self.unknown_at_synth
+        return frozenset(self.owners) | self.unknown_at_synth | frozenset(self.told_by)
 
 
 _STREAM = Published(
@@ -131,6 +140,7 @@ _DELIVERY = Published(
 _CLUSTER = Published(
     namespace="AWS/ElasticMapReduce",
     owners={"JobFlowId": "AWS::EMR::Cluster"},
+    searched_without_owner=True,
     source=f"{_DOCS}/emr/latest/ManagementGuide/UsingEMR_ViewingMetrics.html",
     metrics=frozenset(
         {
@@ -226,6 +236,14 @@ _TOPIC = Published(
     ),
 )
 
+_OWN = Published(
+    namespace=metrics.NAMESPACE,
+    owners={},
+    told_by={metrics.DIMENSION: ENVIRONMENT_VARIABLE},
+    source="tidelake/contract/metrics.py",
+    metrics=frozenset(metric.value for metric in metrics.Metric),
+)
+
 CATALOGUE: tuple[Published, ...] = (
     _STREAM,
     _SHARD,
@@ -236,6 +254,7 @@ CATALOGUE: tuple[Published, ...] = (
     _QUEUE,
     _RULE,
     _TOPIC,
+    _OWN,
 )
 
 

@@ -132,8 +132,14 @@ def _reading_problems(reading: Reading, stack: str, templates: Templates) -> Ite
     for name in reading.names:
         if name not in published.metrics:
             yield f"{reading.namespace} publishes no {name}; see {published.source}"
+    for dimension, variable in published.told_by.items():
+        if not templates.tells_a_function(variable, reading.dimensions[dimension]):
+            value = reading.dimensions[dimension]
+            yield f"{dimension} is {value!r}, which no function of the app is told in {variable}"
     for dimension, owner in published.owners.items():
         value = reading.dimensions[dimension]
+        if value is None and published.searched_without_owner and not templates.have(owner):
+            continue
         meant = templates.resources_meant(value, stack)
         if not meant:
             yield f"{dimension} is {value!r}, which refers to no resource of the app"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
@@ -11,17 +9,18 @@ from constructs import Construct
 
 from stacks.config import EnvironmentConfig
 from stacks.constructs.alarm_topic import alarm_topic
+from stacks.constructs.cluster_events import ClusterEvents
 from stacks.constructs.cost_budget import cost_budget
 from stacks.constructs.pipeline_alarms import PipelineAlarms
 from stacks.constructs.pipeline_dashboard import pipeline_dashboard
 from stacks.constructs.pipeline_metrics import PipelineMetrics
 from stacks.constructs.shared_id import SharedId
 from stacks.pipeline_stack import PipelineStack
-from tidelake.contract.deployment import Output
+from tidelake.contract.deployment import Output, StackRole
 
 
 class MonitoringStack(PipelineStack):
-    """Dashboard and alarms over the whole pipeline; failed steps are told by EMR's own events."""
+    """Dashboard and alarms over the whole pipeline; EMR's own events tell of steps and clusters."""
 
     def __init__(
         self,
@@ -39,10 +38,7 @@ class MonitoringStack(PipelineStack):
         topic = alarm_topic(
             self, "Alarms", key=key, emails=watched.alarm_emails, urls=watched.alarm_urls
         )
-        failed = _tell_failed_steps(
-            self, cluster_id=SharedId.CLUSTER.read(self, config.environment), topic=topic
-        )
-        metrics = self._metrics(stream, failed)
+        metrics = self._metrics(stream, topic)
         watch = PipelineAlarms(self, "Watch", config=watched, metrics=metrics, topic=topic)
         dashboard = pipeline_dashboard(
             self,
@@ -62,33 +58,29 @@ class MonitoringStack(PipelineStack):
         self.add_output(Output.DASHBOARD, dashboard.dashboard_name)
         self.add_output(Output.ALARM_TOPIC, topic.topic_arn)
 
-    def _metrics(self, stream: kinesis.IStream, failed_steps: events.IRule) -> PipelineMetrics:
-        environment = self.config.environment
+    def _metrics(self, stream: kinesis.IStream, topic: sns.ITopic) -> PipelineMetrics:
+        environment, delivery = self.config.environment, self.config.delivery
+        cluster_id = SharedId.CLUSTER.read(self, environment)
+        cluster_events = ClusterEvents(
+            self,
+            "Emr",
+            cluster_id=cluster_id,
+            cluster_name=StackRole.PROCESSING.stack_name(environment),
+            topic=topic,
+        )
+        functions = [SharedId.TRIGGER_FUNCTION]
+        if delivery.transform:
+            functions.insert(0, SharedId.TRANSFORM_FUNCTION)
         return PipelineMetrics(
+            environment=environment,
             stream_name=stream.stream_name,
-            delivery_stream_name=SharedId.DELIVERY_STREAM.read(self, environment),
-            cluster_id=SharedId.CLUSTER.read(self, environment),
-            trigger_function_name=SharedId.TRIGGER_FUNCTION.read(self, environment),
+            delivery_stream_name=(
+                SharedId.DELIVERY_STREAM.read(self, environment) if delivery.enabled else None
+            ),
+            cluster_id=cluster_id,
+            functions={function: function.read(self, environment) for function in functions},
             trigger_queue_name=SharedId.TRIGGER_QUEUE.read(self, environment),
             dead_letter_queue_name=SharedId.TRIGGER_DEAD_LETTERS.read(self, environment),
-            step_failure_rule_name=failed_steps.rule_name,
+            step_failure_rule_name=cluster_events.step_failed.rule_name,
+            cluster_end_rule_name=cluster_events.cluster_ended.rule_name,
         )
-
-
-def _tell_failed_steps(scope: Construct, *, cluster_id: str, topic: sns.ITopic) -> events.Rule:
-    """EMR publishes no metric of its steps' outcomes, only events, and those at best effort."""
-    return events.Rule(
-        scope,
-        "StepFailed",
-        description="tidelake: a Spark step did not complete; its log lies in the lake's emr-logs/",
-        event_pattern=events.EventPattern(
-            source=["aws.emr"],
-            detail_type=["EMR Step Status Change"],
-            # A cluster that ends takes its steps along, which are then cancelled or interrupted.
-            detail={
-                "clusterId": [cluster_id],
-                "state": ["FAILED", "CANCELLED", "INTERRUPTED"],
-            },
-        ),
-        targets=[targets.SnsTopic(topic)],
-    )

@@ -33,7 +33,11 @@ class Pipeline:
             scope, StackRole.INGESTION.stack_name(name), config=config, lake=storage.lake
         )
         processing = ProcessingStack(
-            scope, StackRole.PROCESSING.stack_name(name), config=config, lake=storage.lake
+            scope,
+            StackRole.PROCESSING.stack_name(name),
+            config=config,
+            lake=storage.lake,
+            stream=ingestion.stream,
         )
         monitoring = MonitoringStack(
             scope,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aws_cdk import aws_kinesis as kinesis
 from constructs import Construct
 
 from stacks.config import EnvironmentConfig
@@ -28,6 +29,7 @@ class ProcessingStack(PipelineStack):
         *,
         config: EnvironmentConfig,
         lake: DataLake,
+        stream: kinesis.IStream,
     ) -> None:
         super().__init__(
             scope, construct_id, config=config, description="tidelake: Spark cluster and trigger"
@@ -35,6 +37,8 @@ class ProcessingStack(PipelineStack):
         network = PrivateNetwork(
             self, "Network", config=config.network, key=lake.key, log_removal=self.data_removal
         )
+        if config.stream.endpoint_cidrs:
+            network.add_stream_endpoint(stream, config.stream.endpoint_cidrs)
         cluster = SparkCluster(self, "Spark", config=config.cluster, network=network, lake=lake)
         job = spark_job(self, "Job", _JOB)
         shared_code = spark_shared_code(self, "SharedCode")
@@ -45,6 +49,7 @@ class ProcessingStack(PipelineStack):
             "Trigger",
             config=config.trigger,
             settings=StepTriggerSettings(
+                environment=config.environment,
                 cluster_id=cluster.cluster_id,
                 lake_bucket=lake.bucket.bucket_name,
                 job_uri=job.s3_object_url,

@@ -32,7 +32,6 @@ class StorageStack(PipelineStack):
             workgroup=f"tidelake-{config.environment}",
             scan_limit_mib=config.lake.query_scan_limit_mib,
             lake=self.lake,
-            removal=self.data_removal,
         )
         self.own_emptying_logs(self.lake.key)
         self.add_output(Output.LAKE_BUCKET, self.lake.bucket.bucket_name)

@@ -27,6 +27,23 @@ class Templates:
             for resource in self._follow(kind, target, stack)
         ]
 
+    def have(self, resource_type: str) -> bool:
+        """Whether any of the templates has a resource of that type."""
+        return any(resource["Type"] == resource_type for resource in self._resources())
+
+    def tells_a_function(self, variable: str, value: object) -> bool:
+        """Whether a function has that value in an environment variable."""
+        return any(
+            resource["Properties"].get("Environment", {}).get("Variables", {}).get(variable)
+            == value
+            for resource in self._resources()
+            if resource["Type"] == "AWS::Lambda::Function"
+        )
+
+    def _resources(self) -> Iterator[Document]:
+        for document in self.documents.values():
+            yield from document["Resources"].values()
+
     def _follow(self, kind: str, target: Any, stack: str) -> list[Document]:
         document = self.documents[stack]
         if kind == "Fn::GetStackOutput":

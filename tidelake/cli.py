@@ -10,7 +10,16 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from tidelake import __version__
-from tidelake.commands import demo, local, send, tail
+from tidelake.commands import (
+    check_vpc,
+    demo,
+    destroy,
+    keys,
+    local,
+    send,
+    simulate,
+    tail,
+)
 from tidelake.commands.exits import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED
 from tidelake.contract.errors import (
     CommandError,
@@ -20,7 +29,7 @@ from tidelake.contract.errors import (
     TidelakeError,
 )
 
-COMMANDS = (demo, send, tail, local)
+COMMANDS = (demo, send, simulate, tail, keys, local, check_vpc, destroy)
 """In the order of the help. Each command imports what it needs when it runs, so that `--help`
 answers at once."""
 

@@ -20,7 +20,7 @@ def alarm_topic(
     emails: Sequence[str],
     urls: Sequence[str],
 ) -> sns.Topic:
-    """An encrypted topic that this account's alarms may publish to, by TLS only.
+    """An encrypted topic that this account's alarms and rules may publish to, by TLS only.
 
     The key's own policy has to let CloudWatch and EventBridge use it.
     """
@@ -33,6 +33,15 @@ def alarm_topic(
             actions=["sns:Publish"],
             resources=[topic.topic_arn],
             conditions={"StringEquals": {"aws:SourceAccount": cdk.Stack.of(scope).account}},
+        )
+    )
+    # EventBridge gives no account or rule that a condition could ask for: it would be refused.
+    topic.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="PublishEvents",
+            principals=[iam.ServicePrincipal("events.amazonaws.com")],
+            actions=["sns:Publish"],
+            resources=[topic.topic_arn],
         )
     )
     for address in emails:

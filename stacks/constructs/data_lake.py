@@ -52,7 +52,9 @@ class DataLake(Construct):
             auto_delete_objects=removal is cdk.RemovalPolicy.DESTROY,
         )
         _send_events(self.bucket)
-        self.catalog = LakeCatalog(self, "Catalog", config=config, bucket=self.bucket)
+        self.catalog = LakeCatalog(
+            self, "Catalog", config=config, bucket=self.bucket, removal=removal
+        )
 
     def grant_deliver(self, grantee: iam.IGrantable) -> None:
         """Let a delivery stream write raw objects, and set aside what it cannot deliver."""
@@ -68,10 +70,11 @@ class DataLake(Construct):
         self._grant_objects(grantee, _WRITE, lake.MANIFEST_PREFIX)
 
     def grant_process(self, grantee: iam.IGrantable) -> None:
-        """Let Spark read raw objects and manifests, own the curated zone, and keep its logs."""
+        """Let Spark read raw objects and manifests, own the curated zone, say what became of each
+        batch, and keep its logs."""
         self._grant_objects(grantee, _READ, lake.RAW_PREFIX, lake.MANIFEST_PREFIX)
         self._grant_objects(grantee, _READ + _WRITE + _DELETE, lake.CURATED_PREFIX)
-        self._grant_objects(grantee, _WRITE, lake.EMR_LOG_PREFIX)
+        self._grant_objects(grantee, _WRITE, lake.BATCH_RESULT_PREFIX, lake.EMR_LOG_PREFIX)
         self._grant_list(grantee)
         self.catalog.grant_manage_tables(grantee)
 
@@ -130,6 +133,7 @@ def _lifecycle(config: LakeConfig, source_backup_days: int) -> list[s3.Lifecycle
     expiries = {
         lake.ERROR_PREFIX: config.error_expiry_days,
         lake.MANIFEST_PREFIX: config.manifest_expiry_days,
+        lake.BATCH_RESULT_PREFIX: config.manifest_expiry_days,
         lake.EMR_LOG_PREFIX: config.emr_log_expiry_days,
         lake.QUERY_RESULT_PREFIX: config.query_result_expiry_days,
     }

@@ -12,6 +12,7 @@ from stacks.sections.lake import LakeConfig
 from tidelake.contract import lake
 from tidelake.contract.schema import raw_fields
 
+_CHANGES = ("glue:CreateTable", "glue:DeleteTable", "glue:UpdateTable")
 _PARQUET_INPUT = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"
 _PARQUET_OUTPUT = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat"
 _PARQUET_SERDE = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
@@ -24,7 +25,13 @@ class LakeCatalog(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, config: LakeConfig, bucket: s3.IBucket
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: LakeConfig,
+        bucket: s3.IBucket,
+        removal: cdk.RemovalPolicy,
     ) -> None:
         super().__init__(scope, construct_id)
         stack = cdk.Stack.of(self)
@@ -46,6 +53,8 @@ class LakeCatalog(Construct):
             table_input=_raw_table(config, bucket),
         )
         self.raw_table.add_resource_dependency(database)
+        for resource in (database, self.raw_table):
+            resource.apply_removal_policy(_catalog_removal(removal))
 
     def grant_read_raw_schema(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let a delivery stream look up the columns of the raw table."""
@@ -55,19 +64,23 @@ class LakeCatalog(Construct):
             resource_arns=self._arns(self.raw_table_name),
         )
 
-    def grant_manage_tables(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let an engine create, commit to, and drop tables of this database."""
-        return iam.Grant.add_to_principal(
+    def grant_manage_tables(self, grantee: iam.IGrantable) -> None:
+        """Let an engine create, commit to, and drop tables of this database but for the raw one.
+
+        The raw table is CloudFormation's, and its columns are what deliveries are converted by.
+        """
+        iam.Grant.add_to_principal(
             grantee=grantee,
-            actions=[
-                "glue:CreateTable",
-                "glue:DeleteTable",
-                "glue:GetDatabase",
-                "glue:GetTable",
-                "glue:GetTables",
-                "glue:UpdateTable",
-            ],
+            actions=["glue:GetDatabase", "glue:GetTable", "glue:GetTables", *_CHANGES],
             resource_arns=self._arns("*"),
+        )
+        grantee.grant_principal.add_to_principal_policy(
+            iam.PolicyStatement(
+                sid="KeepRawTable",
+                effect=iam.Effect.DENY,
+                actions=list(_CHANGES),
+                resources=self._arns(self.raw_table_name)[-1:],
+            )
         )
 
     def _arns(self, table: str) -> list[str]:
@@ -83,6 +96,17 @@ class LakeCatalog(Construct):
                 for resource, name in names.items()
             ),
         ]
+
+
+def _catalog_removal(removal: cdk.RemovalPolicy) -> cdk.RemovalPolicy:
+    """Where data is retained, so is the catalog: a database goes with every table in it.
+
+    A first deployment that fails still takes back what it made, whose fixed names would be in the
+    way of the next.
+    """
+    if removal is cdk.RemovalPolicy.RETAIN:
+        return cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+    return removal
 
 
 def _raw_table(config: LakeConfig, bucket: s3.IBucket) -> glue.CfnTable.TableInputProperty:

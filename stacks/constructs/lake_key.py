@@ -15,6 +15,10 @@ def lake_key(
 
     Without these statements an alarm would turn red and notify nobody, because CloudWatch and
     EventBridge may not write to an encrypted topic; and no log group could be encrypted.
+
+    EventBridge names no source account or rule as it writes to an encrypted topic: a condition on
+    one would drop every notification ("Managing Amazon SNS encryption keys and costs" in the SNS
+    guide). The topic that SNS names as the context of each encryption narrows its use instead.
     """
     key = kms.Key(
         scope,
@@ -26,14 +30,21 @@ def lake_key(
     stack = cdk.Stack.of(scope)
     key.add_to_resource_policy(
         iam.PolicyStatement(
-            sid="PublishToEncryptedTopics",
-            principals=[
-                iam.ServicePrincipal("cloudwatch.amazonaws.com"),
-                iam.ServicePrincipal("events.amazonaws.com"),
-            ],
+            sid="PublishAlarms",
+            principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
             actions=["kms:Decrypt", "kms:GenerateDataKey"],
             resources=["*"],
             conditions={"StringEquals": {"aws:SourceAccount": stack.account}},
+        )
+    )
+    topics = stack.format_arn(service="sns", resource="*")
+    key.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="PublishEvents",
+            principals=[iam.ServicePrincipal("events.amazonaws.com")],
+            actions=["kms:Decrypt", "kms:GenerateDataKey"],
+            resources=["*"],
+            conditions={"ArnLike": {"kms:EncryptionContext:aws:sns:topicArn": topics}},
         )
     )
     log_groups = stack.format_arn(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import aws_cdk as cdk
 from aws_cdk import aws_athena as athena
 from constructs import Construct
 
@@ -16,7 +15,8 @@ class LakeQueries(Construct):
     """A workgroup whose queries are encrypted, limited and expire, and its saved queries.
 
     A query that would scan more than the limit is cancelled. Whoever asks brings the permissions:
-    the workgroup grants none.
+    the workgroup grants none. It always goes with its stack: it holds no data, and its fixed name
+    would be in the way of the next deployment.
     """
 
     def __init__(
@@ -27,7 +27,6 @@ class LakeQueries(Construct):
         workgroup: str,
         scan_limit_mib: int,
         lake: DataLake,
-        removal: cdk.RemovalPolicy,
     ) -> None:
         super().__init__(scope, construct_id)
         group = athena.CfnWorkGroup(
@@ -36,7 +35,7 @@ class LakeQueries(Construct):
             name=workgroup,
             description="tidelake: queries of the lake, with encrypted results",
             # Otherwise the history of its queries keeps a workgroup from being deleted.
-            recursive_delete_option=removal is cdk.RemovalPolicy.DESTROY,
+            recursive_delete_option=True,
             work_group_configuration=athena.CfnWorkGroup.WorkGroupConfigurationProperty(
                 enforce_work_group_configuration=True,
                 publish_cloud_watch_metrics_enabled=True,
@@ -49,7 +48,6 @@ class LakeQueries(Construct):
                 ),
             ),
         )
-        group.apply_removal_policy(removal)
         for name, (description, text) in saved_queries(
             lake.catalog.database_name, lake.catalog.raw_table_name
         ).items():
@@ -92,7 +90,16 @@ def saved_queries(database: str, raw_table: str) -> dict[str, tuple[str, str]]:
         ),
         "LatestBatches": (
             "What the latest batches read, kept, found twice and set aside.",
-            "SELECT *\n"
-            f"FROM {database}.{layout.LEDGER_TABLE}\nORDER BY committed_at DESC\nLIMIT 100",
+            "SELECT batch_id, max(committed_at) AS committed_at, count(*) AS objects,\n"
+            "  sum(read) AS read, sum(events) AS events, sum(duplicates) AS duplicates,\n"
+            "  sum(quarantined) AS quarantined\n"
+            f"FROM {database}.{layout.LEDGER_TABLE}\n"
+            "GROUP BY batch_id\nORDER BY committed_at DESC\nLIMIT 100",
+        ),
+        "UnreadableObjects": (
+            "Raw objects that could not be read as a whole, the latest first.",
+            "SELECT committed_at, raw_object, reason\n"
+            f"FROM {database}.{layout.LEDGER_TABLE}\nWHERE status = 'unreadable'\n"
+            "ORDER BY committed_at DESC\nLIMIT 100",
         ),
     }

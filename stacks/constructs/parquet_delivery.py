@@ -10,6 +10,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs
 from constructs import Construct
 
+from stacks.constructs.contract_transform import ContractTransform
 from stacks.constructs.data_lake import DataLake
 from stacks.constructs.service_logs import service_log_group
 from stacks.sections.delivery import DeliveryConfig
@@ -22,7 +23,7 @@ class ParquetDelivery(Construct):
     """A delivery stream that reads JSON records and writes Parquet by the raw table's schema.
 
     It writes at least once, below the hour of arrival of an object's oldest record. Records that
-    are no JSON, or do not fit the table, go to the error zone.
+    are no JSON, do not fit the table, or were not let pass by `transform`, go to the error zone.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class ParquetDelivery(Construct):
         log_removal: cdk.RemovalPolicy,
         stream: kinesis.IStream,
         lake: DataLake,
+        transform: ContractTransform | None,
     ) -> None:
         super().__init__(scope, construct_id)
         role = _delivery_role(self)
@@ -44,6 +46,8 @@ class ParquetDelivery(Construct):
         _grant_read(stream, role, lake.key)
         lake.grant_deliver(role)
         logs.grant_write(role)
+        if transform is not None:
+            transform.grant_invoke(role)
         backup = _source_backup(config, role=role, lake=lake, logs=logs)
         destination = firehose.S3Bucket(
             lake.bucket,
@@ -55,6 +59,7 @@ class ParquetDelivery(Construct):
             buffering_size=cdk.Size.mebibytes(config.buffer_mib),
             logging_config=firehose.EnableLogging(logs),
             s3_backup=backup,
+            processors=None if transform is None else [transform.processor],
             data_format_conversion=firehose.DataFormatConversionProps(
                 schema_configuration=firehose.SchemaConfiguration.from_cfn_table(
                     lake.catalog.raw_table

@@ -1,8 +1,6 @@
-"""What a person must act on, and who is told."""
+"""An alarm for each thing that a person must act on, and who is told."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -10,23 +8,8 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from stacks.constructs.pipeline_metrics import PipelineMetrics
+from stacks.constructs.watches import Watch, pipeline_watches
 from stacks.sections.monitoring import MonitoringConfig
-
-_ABOVE = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
-_BELOW = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
-
-
-@dataclass(frozen=True, kw_only=True)
-class Watch:
-    """One alarm: when it goes off, what that means, and what to look at first."""
-
-    name: str
-    metric: cloudwatch.Metric
-    threshold: float
-    description: str
-    comparison: cloudwatch.ComparisonOperator = _ABOVE
-    evaluation_periods: int = 1
-    missing_data: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING
 
 
 class PipelineAlarms(Construct):
@@ -42,9 +25,8 @@ class PipelineAlarms(Construct):
         topic: sns.ITopic,
     ) -> None:
         super().__init__(scope, construct_id)
-        watches = (*_ingest(config, metrics), *_delivery(config, metrics), *_steps(config, metrics))
         self._runbook_url = config.runbook_url
-        self.alarms = [self._alarm(watch, topic) for watch in watches]
+        self.alarms = [self._alarm(watch, topic) for watch in pipeline_watches(config, metrics)]
         self.unhealthy = cloudwatch.CompositeAlarm(
             self,
             "PipelineUnhealthy",
@@ -80,110 +62,3 @@ class PipelineAlarms(Construct):
         )
         alarm.add_alarm_action(actions.SnsAction(topic))
         return alarm
-
-
-def _ingest(config: MonitoringConfig, metrics: PipelineMetrics) -> tuple[Watch, ...]:
-    return (
-        Watch(
-            name="WriteThrottled",
-            metric=metrics.stream("WriteProvisionedThroughputExceeded", "Sum"),
-            threshold=0,
-            evaluation_periods=3,
-            description=(
-                "Producers are throttled: add shards, or look for a partition key that most "
-                "records share. No data means no writes, which is fine."
-            ),
-        ),
-        Watch(
-            name="RecordsUnread",
-            metric=metrics.stream("GetRecords.IteratorAgeMilliseconds", "Maximum"),
-            threshold=config.iterator_age_alarm_seconds * 1000,
-            description=(
-                "A reader of the data stream falls behind; records are lost once they are older "
-                "than the retention. No data means that nobody reads, which is fine."
-            ),
-        ),
-    )
-
-
-def _delivery(config: MonitoringConfig, metrics: PipelineMetrics) -> tuple[Watch, ...]:
-    return (
-        Watch(
-            name="DeliveryStale",
-            metric=metrics.delivery("DeliveryToS3.DataFreshness", "Maximum"),
-            threshold=config.freshness_alarm_seconds,
-            description=(
-                "Records wait too long for the lake. Firehose is silent here when it is idle or "
-                "blocked, so no data is fine; DeliveryFailing and DeliveryBehind cover the rest."
-            ),
-        ),
-        Watch(
-            name="DeliveryFailing",
-            metric=metrics.delivery("DeliveryToS3.Success", "Average"),
-            threshold=1,
-            comparison=_BELOW,
-            description=(
-                "Firehose cannot write to the lake bucket: see its log group for the reason. "
-                "No data means that nothing was due."
-            ),
-        ),
-        Watch(
-            name="DeliveryBehind",
-            metric=metrics.delivery("KinesisMillisBehindLatest", "Maximum"),
-            threshold=config.freshness_alarm_seconds * 1000,
-            description=(
-                "Firehose is behind the end of the data stream. No data means an idle stream."
-            ),
-        ),
-        Watch(
-            name="ConversionFailing",
-            metric=metrics.delivery("FailedConversion.Records", "Sum"),
-            threshold=0,
-            description=(
-                "Records do not fit the raw table; they lie in streaming-errors/. No data means "
-                "that none failed."
-            ),
-        ),
-    )
-
-
-def _steps(config: MonitoringConfig, metrics: PipelineMetrics) -> tuple[Watch, ...]:
-    return (
-        Watch(
-            name="TriggerFailing",
-            metric=metrics.trigger("Errors", "Sum"),
-            threshold=0,
-            description=(
-                "The trigger could not submit a step: see its log group. Its events stay queued "
-                "and are tried again. No data means that it did not run."
-            ),
-        ),
-        Watch(
-            name="ObjectsUntaken",
-            metric=metrics.queue("ApproximateAgeOfOldestMessage", "Maximum"),
-            threshold=config.queue_age_alarm_seconds,
-            description=(
-                "New raw objects wait for a step: is the cluster up, does the trigger run? "
-                "No data means an empty queue."
-            ),
-        ),
-        Watch(
-            name="DeadLetters",
-            metric=metrics.dead_letters("ApproximateNumberOfMessagesVisible", "Maximum"),
-            threshold=0,
-            description=(
-                "Object events were given up on and their objects are in no table: mend the "
-                "cause, then redrive the queue. No data means an empty queue."
-            ),
-        ),
-        Watch(
-            name="StepsFailing",
-            metric=metrics.step_failures("MatchedEvents", "Sum"),
-            threshold=0,
-            description=(
-                "A Spark step failed and its batch is in no table: see its log in emr-logs/, then "
-                "run it again, which is safe. No data means that none failed; EMR tells at best "
-                "effort."
-            ),
-        ),
-    )

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from stacks.constructs.endpoint_policies import (
     admit_own_buckets_and_repositories,
     admit_own_identities,
+    admit_own_stream,
 )
 from stacks.constructs.service_logs import service_log_group
 from stacks.sections.network import NetworkConfig
-
-EMR_POLICY_TAG = ("for-use-with-amazon-emr-managed-policies", "true")
-"""What EMR's managed service policy demands of all that it may touch."""
+from tidelake.contract.network import EMR_POLICY_TAG
 
 # EMR's service and its primary node talk on these ports; see "Working with Amazon EMR-managed
 # security groups" in the EMR management guide.
@@ -51,12 +53,14 @@ class PrivateNetwork(Construct):
                 self, "Vpc", vpc_id=config.vpc_id, availability_zones=["any"]
             )
             self.subnet_ids = list(config.subnet_ids)
+            self._subnets = _given_subnets(self, config.subnet_ids)
         else:
             own = _own_vpc(self, config)
             if config.flow_log_days:
                 _log_connections(own, days=config.flow_log_days, key=key, removal=log_removal)
             self._vpc = own
             self.subnet_ids = [subnet.subnet_id for subnet in own.isolated_subnets]
+            self._subnets = ec2.SubnetSelection(subnets=own.isolated_subnets)
         self.primary_group = self._group("PrimaryNode", "tidelake: EMR primary node")
         self.core_group = self._group("CoreNodes", "tidelake: EMR core and task nodes")
         self.service_group = self._group("ServiceAccess", "tidelake: EMR service")
@@ -64,6 +68,25 @@ class PrivateNetwork(Construct):
         if not config.vpc_id:
             self._add_endpoints(config.interface_endpoints)
         cdk.Tags.of(self).add(*EMR_POLICY_TAG)
+
+    def add_stream_endpoint(self, stream: kinesis.IStream, cidrs: Sequence[str]) -> None:
+        """Let clients at these addresses reach one data stream without a way to the internet.
+
+        Names of Kinesis resolve to it in the whole VPC, which therefore takes one at most.
+        """
+        group = self._group("StreamEndpoint", "tidelake: endpoint of the data stream")
+        for cidr in cidrs:
+            group.add_ingress_rule(
+                ec2.Peer.ipv4(cidr), ec2.Port.tcp(_HTTPS_PORT), "clients to the data stream"
+            )
+        endpoint = self._vpc.add_interface_endpoint(
+            "Endpoint-kinesis-streams",
+            service=ec2.InterfaceVpcEndpointAwsService.KINESIS_STREAMS,
+            subnets=self._subnets,
+            security_groups=[group],
+            open=False,
+        )
+        admit_own_stream(endpoint, stream)
 
     def _group(self, construct_id: str, description: str) -> ec2.SecurityGroup:
         return ec2.SecurityGroup(
@@ -105,6 +128,18 @@ class PrivateNetwork(Construct):
                 open=False,
             )
             admit_own_identities(endpoint)
+
+
+def _given_subnets(scope: Construct, subnet_ids: Sequence[str]) -> ec2.SubnetSelection:
+    return ec2.SubnetSelection(
+        subnets=[
+            # Its zone is needed by nothing here, but CDK wants one.
+            ec2.Subnet.from_subnet_attributes(
+                scope, f"Given-{subnet_id}", subnet_id=subnet_id, availability_zone="any"
+            )
+            for subnet_id in subnet_ids
+        ]
+    )
 
 
 def _own_vpc(scope: Construct, config: NetworkConfig) -> ec2.Vpc:

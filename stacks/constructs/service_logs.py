@@ -22,4 +22,6 @@ def service_log_group(
     assert isinstance(resource, logs.CfnLogGroup)  # noqa: S101 - narrows the type
     # The L2 takes an enum without numbers; the resource takes the days themselves.
     resource.retention_in_days = retention_days
+    # Also the streams that constructs of the CDK add to it, which would stay otherwise.
+    cdk.RemovalPolicies.of(group).apply(removal)
     return group

@@ -16,6 +16,7 @@ class SharedId(Enum):
     """A replaceable resource's id, by the last part of its parameter's name."""
 
     DELIVERY_STREAM = "delivery-stream"
+    TRANSFORM_FUNCTION = "transform-function"
     CLUSTER = "cluster"
     TRIGGER_FUNCTION = "trigger-function"
     TRIGGER_QUEUE = "trigger-queue"

@@ -17,11 +17,12 @@ from stacks.constructs.cluster_roles import (
 )
 from stacks.constructs.cluster_security import security_configuration
 from stacks.constructs.data_lake import DataLake
-from stacks.constructs.private_network import EMR_POLICY_TAG, PrivateNetwork
+from stacks.constructs.private_network import PrivateNetwork
 from stacks.constructs.spark_settings import cluster_configurations
 from stacks.emr_releases import RELEASES
 from stacks.sections.cluster import ClusterConfig
 from tidelake.contract import lake as layout
+from tidelake.contract.network import EMR_POLICY_TAG
 
 
 class SparkCluster(Construct):
@@ -70,6 +71,12 @@ class SparkCluster(Construct):
             visible_to_all_users=True,
         )
         cdk.Tags.of(cluster).add(*EMR_POLICY_TAG)
+        if release.experimental:
+            cdk.Annotations.of(cluster).add_warning_v2(
+                "tidelake:experimental-release",
+                f"{config.release_label} is experimental: the job is tried on Spark "
+                f"{release.spark}, and not yet on this release.",
+            )
         if own_rules:
             cdk.Validations.of(cluster).acknowledge(
                 cdk.Acknowledgment(

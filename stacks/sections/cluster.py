@@ -18,7 +18,9 @@ class ClusterConfig:
 
     release_label: str = option(
         "emr-7.13.0",
-        "EMR release; its Spark, Python and applications are pinned with it.",
+        "EMR release; its Spark, Python and applications are pinned with it. Experimental: "
+        + ", ".join(label for label, release in RELEASES.items() if release.experimental)
+        + ".",
         pattern=r"emr-(spark-)?\d+\.\d+\.\d+",
         pattern_text="a release of EMR that the job is known to run on, such as emr-7.13.0",
     )

@@ -46,7 +46,10 @@ class LakeConfig:
         maximum=3_650,
     )
     manifest_expiry_days: int = option(
-        365, "Age at which manifests are deleted.", minimum=1, maximum=3_650
+        365,
+        "Age at which manifests, and the results of their batches, are deleted.",
+        minimum=1,
+        maximum=3_650,
     )
     emr_log_expiry_days: int = option(
         30, "Age at which the cluster's logs are deleted.", minimum=1, maximum=3_650

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from stacks.options import option
 from stacks.sections.logs import LOG_RETENTION_DAYS
+from tidelake.contract.network import CLUSTER_SERVICES
 
 _ENDPOINT_SERVICES = (
-    *("ec2", "ec2messages", "elasticmapreduce", "glue", "kinesis-streams", "kms", "logs"),
+    *("ec2", "ec2messages", "elasticmapreduce", "glue", "kms", "logs"),
     *("monitoring", "sqs", "ssm", "ssmmessages", "sts"),
 )
 
@@ -30,7 +31,7 @@ class NetworkConfig:
         maximum=2,
     )
     interface_endpoints: tuple[str, ...] = option(
-        ("elasticmapreduce", "glue", "kms", "logs", "monitoring", "ssm", "ssmmessages", "sts"),
+        CLUSTER_SERVICES,
         "AWS services that the cluster reaches, besides S3 and DynamoDB.",
         choices=_ENDPOINT_SERVICES,
     )
@@ -44,7 +45,8 @@ class NetworkConfig:
     )
     subnet_ids: tuple[str, ...] = option(
         (),
-        "Subnets of that VPC; instance groups use the first, instance fleets choose.",
+        "Subnets of that VPC, each in a zone of its own; instance groups use the first, instance "
+        "fleets choose.",
         pattern=r"subnet-[0-9a-f]{8,17}",
         pattern_text="the id of a subnet, such as subnet-0123456789abcdef0",
     )

@@ -17,6 +17,10 @@ _SHARD_METRICS = (
     "IteratorAgeMilliseconds",
 )
 _MOST_CONSUMERS = 20
+_OCTET = r"(25[0-5]|2[0-4]\d|1?\d?\d)"
+_CIDR = rf"{_OCTET}(\.{_OCTET}){{3}}/(3[0-2]|[12]?\d)"
+DEFAULT_RECORD_KIB = 1_024
+"""AWS's own default; "Handle large records" in the Kinesis developer guide."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +50,20 @@ class StreamConfig:
         ),
         "Metrics that are published for each shard, at a price for each.",
         choices=_SHARD_METRICS,
+    )
+    maximum_record_kib: int = option(
+        DEFAULT_RECORD_KIB,
+        "Largest record that the stream takes; above the default only where delivery.enabled is "
+        "false, since Firehose takes no record above 1,000 KiB.",
+        minimum=DEFAULT_RECORD_KIB,
+        maximum=10_240,
+    )
+    endpoint_cidrs: tuple[str, ...] = option(
+        (),
+        "Addresses in the network's VPC from which the stream is reached by an interface endpoint, "
+        "which is made for them and admits no other stream; empty for none.",
+        pattern=_CIDR,
+        pattern_text="an IPv4 block, such as 10.42.0.0/16",
     )
     consumers: tuple[str, ...] = option(
         (),

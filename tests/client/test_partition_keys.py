@@ -15,6 +15,24 @@ def test_a_web_request_goes_by_its_client() -> None:
     assert partition_key(event, b"") == "::1"
 
 
+@pytest.mark.parametrize(
+    ("event", "key"),
+    [
+        ({"source": "sensor", "device_id": "m1"}, "m1"),
+        ({"source": "app_event", "user_id": "u-1", "session_id": "s-1"}, "u-1"),
+        (
+            {"source": "change_data", "database_name": "shop", "schema_name": "public",
+             "table_name": "orders", "row_key": '{"id":7}'},
+            'shop/public/orders/{"id":7}',
+        ),
+        ({"source": "change_data", "table_name": "orders", "row_key": '{"id":7}'},
+         'orders/{"id":7}'),
+    ],
+)  # fmt: skip
+def test_events_of_a_device_a_user_or_a_row_share_a_key(event: dict[str, object], key: str) -> None:
+    assert partition_key(event, b"") == key
+
+
 @pytest.mark.parametrize("client", [None, "", 7])
 def test_without_its_field_an_event_goes_by_its_id(client: object) -> None:
     event = {"source": "web_log", "event_id": "the-id", "client_address": client}
@@ -34,9 +52,15 @@ def test_a_value_too_long_for_a_key_is_digested() -> None:
     assert partition_key(event, b"") == "6111369e4b587b4a4bf84d6ef4d86968"
 
 
-@given(st.dictionaries(st.sampled_from(["source", "event_id", "client_address"]), st.text()))
-def test_a_key_always_has_1_to_256_characters(event: dict[str, object]) -> None:
-    assert 1 <= len(partition_key(event, b"data")) <= 256
+@given(
+    st.dictionaries(
+        st.sampled_from(["event_id", "client_address", "device_id", "table_name", "row_key"]),
+        st.text() | st.none() | st.integers(),
+    ),
+    st.sampled_from(["web_log", "sensor", "change_data", "app_event", "else"]),
+)
+def test_a_key_always_has_1_to_256_characters(event: dict[str, object], source: str) -> None:
+    assert 1 <= len(partition_key({**event, "source": source}, b"data")) <= 256
 
 
 def test_a_key_is_the_same_in_every_process() -> None:

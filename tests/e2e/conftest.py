@@ -91,28 +91,28 @@ def shell() -> Shell:
     return new_shell()
 
 
+def copy_project(target: Path) -> Shell:
+    """A copy of the project, set up with the same tools, that a test may change."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=PROJECT_DIR,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in listed.stdout.splitlines():
+        if (PROJECT_DIR / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(PROJECT_DIR / name, target / name)
+    for tools in (".venv", "node_modules", ".ivy"):
+        (target / tools).symlink_to(PROJECT_DIR / tools)
+    project = new_shell(target)
+    setup = project.run(".venv/bin/tidelake", "local", "setup")
+    assert setup.returncode == 0, setup.stderr
+    return project
+
+
 @pytest.fixture
 def copied_project(tmp_path: Path) -> Callable[[], Shell]:
-    """Makes a copy of the project, set up with the same tools, that a test may change."""
-
-    def copy() -> Shell:
-        target = tmp_path / "project"
-        listed = subprocess.run(
-            ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-            cwd=PROJECT_DIR,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        for name in listed.stdout.splitlines():
-            if (PROJECT_DIR / name).is_file():
-                (target / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(PROJECT_DIR / name, target / name)
-        for tools in (".venv", "node_modules", ".ivy"):
-            (target / tools).symlink_to(PROJECT_DIR / tools)
-        project = new_shell(target)
-        setup = project.run(".venv/bin/tidelake", "local", "setup")
-        assert setup.returncode == 0, setup.stderr
-        return project
-
-    return copy
+    """Makes a copy of the project that a test may change."""
+    return lambda: copy_project(tmp_path / "project")

@@ -6,13 +6,52 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 import pytest
 
 from tests.infra.conftest import PROJECT, cdk_context
+
+# The app is two processes, Python and the Node below it; they talk by pipes.
+REFUSING_PYTHON = """
+import socket, sys
+
+def refuse(self, address):
+    with open({log!r}, "a") as log:
+        log.write(f"python to {{address}}\\n")
+    raise OSError("no network at synthesis")
+
+socket.socket.connect = socket.socket.connect_ex = refuse
+socket.getaddrinfo = lambda *wanted, **_: refuse(None, wanted)
+"""
+REFUSING_NODE = """
+const refuse = (...wanted) => {{
+  require("fs").appendFileSync({log}, "node to " + require("util").inspect(wanted[0]) + "\\n");
+  throw new Error("no network at synthesis");
+}};
+require("net").Socket.prototype.connect = refuse;
+for (const dns of [require("dns"), require("dns").promises]) {{
+  dns.lookup = refuse;
+  dns.resolve = refuse;
+}}
+"""
+
+
+@pytest.fixture
+def no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No process of the app may look up a name or connect; an attempt fails the test."""
+    folder = tmp_path / "no-network"
+    folder.mkdir()
+    log = folder / "attempts"
+    (folder / "sitecustomize.py").write_text(REFUSING_PYTHON.format(log=str(log)))
+    refusing = folder / "refuse.cjs"
+    refusing.write_text(REFUSING_NODE.format(log=json.dumps(str(log))))
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    monkeypatch.setenv("NODE_OPTIONS", f"--require {refusing}")
+    yield
+    assert not log.exists(), log.read_text()
 
 
 def run_app(
@@ -49,8 +88,11 @@ def run_app(
     return finished.returncode, finished.stderr
 
 
+@pytest.mark.usefixtures("no_network")
 @pytest.mark.parametrize("scaling", ["managed", "yarn_memory"])
-def test_templates_pass_the_validation_of_cdk(tmp_path: Path, scaling: str) -> None:
+def test_templates_pass_the_validation_of_cdk_without_a_network(
+    tmp_path: Path, scaling: str
+) -> None:
     status, _ = run_app(tmp_path, "prod", validate=True, cluster={"scaling": scaling})
     report = json.loads((tmp_path / "validation-report.json").read_text())
     findings = [
@@ -79,6 +121,22 @@ def test_an_environment_that_is_no_name_is_refused(tmp_path: Path) -> None:
     status, error = run_app(tmp_path, ["dev"], validate=False)
     assert status == 2
     assert "environment = ['dev'] is not allowed; allowed: one of local, dev, prod" in error
+
+
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "import urllib.request; urllib.request.urlopen('http://127.0.0.1:1')",
+        "import subprocess; subprocess.run(['node', '-e', 'fetch(\"http://127.0.0.1:45678\")'])",
+    ],
+    ids=["python", "node"],
+)
+def test_an_attempt_at_the_network_would_be_seen(attempt: str, tmp_path: Path) -> None:
+    run_app(tmp_path, None, validate=False, program=("-c", attempt))
+    attempts = tmp_path / "no-network" / "attempts"
+    assert "127.0.0.1" in attempts.read_text()
+    attempts.unlink()
 
 
 PLANTED_ALARM = """

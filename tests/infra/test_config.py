@@ -62,6 +62,43 @@ REFUSALS = [
         [f"consumer-{number}" for number in range(21)],
     ),
     ({"stream": {"mode": "ON_DEMAND"}}, "environments.dev.stream.mode", "ON_DEMAND"),
+    ({"stream": {"maximum_record_kib": 1023}}, "environments.dev.stream.maximum_record_kib", 1023),
+    ({"stream": {"maximum_record_kib": 1025}}, "environments.dev.stream.maximum_record_kib", 1025),
+    (
+        {"stream": {"maximum_record_kib": 10_241}, "delivery": {"enabled": False}},
+        "environments.dev.stream.maximum_record_kib",
+        10_241,
+    ),
+    (
+        {"stream": {"endpoint_cidrs": ["10.0.0.256/16"]}},
+        "environments.dev.stream.endpoint_cidrs",
+        "10.0.0.256/16",
+    ),
+    (
+        {"network": {"interface_endpoints": ["kinesis-streams"]}},
+        "environments.dev.network.interface_endpoints",
+        "kinesis-streams",
+    ),
+    (
+        {"delivery": {"enabled": False, "transform": True}},
+        "environments.dev.delivery.transform",
+        True,
+    ),
+    (
+        {"delivery": {"enabled": False, "source_backup_days": 1}},
+        "environments.dev.delivery.source_backup_days",
+        1,
+    ),
+    (
+        {"delivery": {"transform_misfits": "ignore"}},
+        "environments.dev.delivery.transform_misfits",
+        "ignore",
+    ),
+    (
+        {"delivery": {"transform_buffer_mib": 4}},
+        "environments.dev.delivery.transform_buffer_mib",
+        4,
+    ),
     ({"delivery": {"buffer_seconds": 901}}, "environments.dev.delivery.buffer_seconds", 901),
     ({"delivery": {"buffer_mib": 63}}, "environments.dev.delivery.buffer_mib", 63),
     ({"delivery": {"buffer_mib": 129}}, "environments.dev.delivery.buffer_mib", 129),
@@ -189,13 +226,23 @@ def test_a_refusal_names_key_value_and_what_is_allowed() -> None:
 def test_a_release_that_cannot_run_the_job_is_refused_with_the_reason() -> None:
     with pytest.raises(ConfigurationError) as error:
         read({"cluster": {"release_label": "emr-6.15.0"}})
-    assert "one of emr-7.13.0 (emr-6.15.0 has Python 3.7, and the job needs 3.11;" in str(
-        error.value
+    assert (
+        "one of emr-7.13.0, emr-spark-8.1.0 (emr-6.15.0 has Python 3.7, and the job needs 3.11;"
+        in str(error.value)
+    )
+
+
+def test_large_records_are_refused_with_the_reason_while_firehose_reads_them() -> None:
+    with pytest.raises(ConfigurationError) as error:
+        read({"stream": {"maximum_record_kib": 2_048}})
+    assert str(error.value) == (
+        "environments.dev.stream.maximum_record_kib = 2048 is not allowed; allowed: 1024 where "
+        "delivery.enabled is true: Firehose takes no record above 1,000 KiB"
     )
 
 
 def test_an_unknown_option_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(ConfigurationError, match=r"allowed: one of buffer_seconds, buffer_mib, "):
+    with pytest.raises(ConfigurationError, match=r"allowed: one of enabled, buffer_seconds, "):
         read({"delivery": {"buffer": 1}})
 
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from stacks.constructs import lake_catalog
 from tests.conftest import LocalAwsUnderTest
-from tests.infra.conftest import JsonObject, cdk_context, synthesize
+from tests.infra.conftest import JsonObject
+from tests.infra.deployment import Deployments, silent
 from tidelake.contract.deployment import StackRole
+from tidelake.contract.schema import raw_fields
 from tidelake.local.cdk import LocalCdk
-from tidelake.local.endpoint import local_environment
-from tidelake.local.toolchain import find_toolchain
 
 ENVIRONMENT = "options"
-PROJECT = Path(__file__).resolve().parents[2]
 
 # Options that add resources; what the local AWS records alone is checked on the template.
 FIRST: JsonObject = {
@@ -48,37 +47,19 @@ CHANGED: JsonObject = {
     "trigger": {"batch_size": 20},
     "monitoring": {**FIRST["monitoring"], "queue_age_alarm_seconds": 900},
 }
+# The nodes' disks are set as a cluster starts.
+REPLACING: JsonObject = {**CHANGED, "cluster": {**CHANGED["cluster"], "volume_gib": 100}}
 
 
-@dataclass
+@dataclass(frozen=True)
 class Deployment:
     """The stacks of one environment on the local AWS."""
 
     aws: LocalAwsUnderTest
-    folder: Path
-    is_bootstrapped: bool = False
+    deployments: Deployments
 
-    def deploy(self, name: str, values: JsonObject) -> LocalCdk:
-        log_dir = self.folder / name
-        log_dir.mkdir()
-        context = cdk_context()
-        context["environments"] = {ENVIRONMENT: values}
-        synthesize(ENVIRONMENT, log_dir / "cdk.out", context)
-        toolchain = find_toolchain(PROJECT)
-        environment = local_environment(
-            self.aws.endpoint, base=os.environ, cdk_home=self.folder / "cdk-home"
-        )
-        cdk = LocalCdk(
-            project_dir=PROJECT,
-            toolchain=toolchain,
-            env=toolchain.environment(environment),
-            log_dir=log_dir,
-        )
-        if not self.is_bootstrapped:
-            cdk.bootstrap(_silent)
-            self.is_bootstrapped = True
-        cdk.deploy(_silent)
-        return cdk
+    def deploy(self, values: JsonObject) -> LocalCdk:
+        return self.deployments.deploy(ENVIRONMENT, values)
 
     def id_of(self, role: StackRole, resource_type: str) -> str:
         """The physical id of the one resource of that type in a stack."""
@@ -106,7 +87,11 @@ class Deployment:
             UUID=self.id_of(StackRole.PROCESSING, "AWS::Lambda::EventSourceMapping")
         )
         alarms = self.aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
+        columns = self.aws.client("glue").get_table(DatabaseName="options_db", Name="log_events")[
+            "Table"
+        ]["StorageDescriptor"]["Columns"]
         return {
+            "columns": [column["Name"] for column in columns],
             "retention": stream["RetentionPeriodHours"],
             "buffer": delivery["BufferingHints"]["IntervalInSeconds"],
             "step concurrency": cluster["StepConcurrencyLevel"],
@@ -118,20 +103,30 @@ class Deployment:
             ],
         }
 
-
-def _silent(_: str) -> None:
-    """Nobody watches."""
+    def dashboard(self) -> str:
+        """The body of the dashboard, with the ids of what it shows."""
+        name = self.id_of(StackRole.MONITORING, "AWS::CloudWatch::Dashboard")
+        body: str = self.aws.client("cloudwatch").get_dashboard(DashboardName=name)["DashboardBody"]
+        return body
 
 
 @pytest.fixture
 def deployment(local_aws: LocalAwsUnderTest, tmp_path: Path) -> Deployment:
-    return Deployment(local_aws, tmp_path)
+    return Deployment(local_aws, Deployments(local_aws.endpoint, tmp_path))
 
 
 @pytest.mark.slow
-def test_options_are_deployed_changed_in_place_and_destroyed(deployment: Deployment) -> None:
-    deployment.deploy("first", FIRST)
+def test_options_are_deployed_changed_in_place_replaced_and_destroyed(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As it was before the latest field came to the contract.
+    fields = raw_fields()
+    with monkeypatch.context() as earlier:
+        earlier.setattr(lake_catalog, "raw_fields", lambda: fields[:-1])
+        deployment.deploy(FIRST)
+    columns = [field.name for field in fields]
     assert deployment.read_back() == {
+        "columns": columns[:-1],
         "retention": 24,
         "buffer": 60,
         "step concurrency": 1,
@@ -140,8 +135,9 @@ def test_options_are_deployed_changed_in_place_and_destroyed(deployment: Deploym
     }
     cluster = deployment.id_of(StackRole.PROCESSING, "AWS::EMR::Cluster")
 
-    cdk = deployment.deploy("changed", CHANGED)
+    deployment.deploy(CHANGED)
     assert deployment.read_back() == {
+        "columns": columns,
         "retention": 48,
         "buffer": 120,
         "step concurrency": 3,
@@ -150,7 +146,13 @@ def test_options_are_deployed_changed_in_place_and_destroyed(deployment: Deploym
     }
     assert deployment.id_of(StackRole.PROCESSING, "AWS::EMR::Cluster") == cluster
 
-    cdk.destroy(_silent)
+    cdk = deployment.deploy(REPLACING)
+    replaced = deployment.id_of(StackRole.PROCESSING, "AWS::EMR::Cluster")
+    assert replaced != cluster
+    assert replaced in deployment.dashboard()
+    assert cluster not in deployment.dashboard()
+
+    cdk.destroy(silent)
     stacks = deployment.aws.client("cloudformation").describe_stacks()["Stacks"]
     assert [stack["StackName"] for stack in stacks if "-options-" in stack["StackName"]] == []
     buckets = deployment.aws.client("s3").list_buckets()["Buckets"]

@@ -79,11 +79,13 @@ def test_no_statement_grants_every_action_of_a_service(synthesis: Synthesis) -> 
     assert granted == []
 
 
-def test_no_statement_grants_every_resource(synthesis: Synthesis) -> None:
-    assert not [s for s in statements(synthesis) if "*" in listed(s["Resource"])]
+def test_sessions_on_nodes_alone_are_granted_on_every_resource(synthesis: Synthesis) -> None:
+    # Their actions take no narrower one.
+    everywhere = [s["Sid"] for s in statements(synthesis) if "*" in listed(s["Resource"])]
+    assert everywhere == ["TakeSessions"]
 
 
-def test_the_only_managed_policies_are_those_that_aws_keeps_for_emr_and_its_nodes(
+def test_the_only_managed_policy_is_that_which_emr_supports(
     synthesis: Synthesis,
 ) -> None:
     policies = {
@@ -91,10 +93,7 @@ def test_the_only_managed_policies_are_those_that_aws_keeps_for_emr_and_its_node
         for role in synthesis.resources("AWS::IAM::Role")
         for policy in role["Properties"].get("ManagedPolicyArns", [])
     }
-    assert policies == {
-        "AmazonEMRServicePolicy_v2",
-        "AmazonSSMManagedInstanceCore",
-    }
+    assert policies == {"AmazonEMRServicePolicy_v2"}
 
 
 def test_ids_that_a_change_may_replace_cross_stacks_by_parameter(synthesis: Synthesis) -> None:
@@ -185,3 +184,16 @@ def test_a_service_that_says_for_whom_it_acts_may_act_for_this_account_alone(
     for statement in trusts:
         account = statement["Condition"]["StringEquals"]["aws:SourceAccount"]
         assert account == {"Ref": "AWS::AccountId"}
+
+
+@pytest.mark.parametrize("environment", ["local", "dev"])
+def test_nothing_outlives_the_stacks_of_an_environment_that_keeps_no_data(
+    environment: str, syntheses: dict[str, Synthesis]
+) -> None:
+    kept = [
+        (name, resource["Type"])
+        for document in syntheses[environment].documents.values()
+        for name, resource in document["Resources"].items()
+        if resource.get("DeletionPolicy", "Delete") != "Delete"
+    ]
+    assert kept == []

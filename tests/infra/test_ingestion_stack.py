@@ -196,3 +196,87 @@ def test_delivery_may_write_what_it_keeps(configured: Configured) -> None:
         for resource in listed(statement["Resource"])
     ]
     assert "/source-records/*" in written
+
+
+def processor(synthesis: Synthesis) -> JsonObject:
+    """The parameters of the one processor of the delivery stream, by name."""
+    processing = destination(synthesis)["ProcessingConfiguration"]
+    assert processing["Enabled"] is True
+    [only] = processing["Processors"]
+    assert only["Type"] == "Lambda"
+    return {entry["ParameterName"]: entry["ParameterValue"] for entry in only["Parameters"]}
+
+
+def transform_function(synthesis: Synthesis) -> tuple[str, JsonObject]:
+    [found] = [
+        (logical_id, resource["Properties"])
+        for logical_id, resource in synthesis.documents[StackRole.INGESTION]["Resources"].items()
+        if resource["Type"] == "AWS::Lambda::Function"
+        and resource["Properties"]["Handler"].startswith("lambda_src.")
+    ]
+    return found
+
+
+def test_no_function_stands_between_stream_and_lake_unless_asked(synthesis: Synthesis) -> None:
+    assert "ProcessingConfiguration" not in destination(synthesis)
+
+
+def test_the_transformation_is_called_as_configured(configured: Configured) -> None:
+    synthesis = configured(
+        delivery={
+            "transform": True,
+            "transform_misfits": "drop",
+            "transform_buffer_seconds": 30,
+            "transform_buffer_mib": 2,
+            "transform_retries": 5,
+        }
+    )
+    function_id, function = transform_function(synthesis)
+    parameters = processor(synthesis)
+    assert parameters["LambdaArn"] == {"Fn::GetAtt": [function_id, "Arn"]}
+    assert parameters["RoleArn"] == destination(synthesis)["RoleARN"]
+    assert (
+        parameters["BufferIntervalInSeconds"],
+        parameters["BufferSizeInMBs"],
+        parameters["NumberOfRetries"],
+    ) == ("30", "2", "5")
+    assert function["Environment"]["Variables"] == {
+        "TIDELAKE_ENVIRONMENT": "dev",
+        "TIDELAKE_MISFITS": "drop",
+    }
+
+
+def test_delivery_may_call_its_function_alone_which_may_write_its_log_alone(
+    configured: Configured,
+) -> None:
+    synthesis = configured(delivery={"transform": True})
+    function_id, function = transform_function(synthesis)
+    statements = {
+        policy["Properties"]["Roles"][0]["Ref"]: policy["Properties"]["PolicyDocument"]["Statement"]
+        for policy in synthesis.resources("AWS::IAM::Policy")
+    }
+    [calling] = [
+        statement
+        for policy in statements.values()
+        for statement in policy
+        if "lambda:InvokeFunction" in statement["Action"]
+    ]
+    assert calling["Resource"] == {"Fn::GetAtt": [function_id, "Arn"]}
+    [writing] = statements[function["Role"]["Fn::GetAtt"][0]]
+    assert writing["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
+
+
+def test_a_stream_without_delivery_takes_large_records_and_delivers_none(
+    configured: Configured,
+) -> None:
+    synthesis = configured(
+        stream={"maximum_record_kib": 10_240, "consumers": ["own"]}, delivery={"enabled": False}
+    )
+    [stream] = synthesis.resources("AWS::Kinesis::Stream")
+    assert stream["Properties"]["MaxRecordSizeInKiB"] == 10_240
+    assert synthesis.resources("AWS::KinesisFirehose::DeliveryStream") == []
+
+
+def test_a_stream_takes_records_of_the_default_size_by_default(synthesis: Synthesis) -> None:
+    [stream] = synthesis.resources("AWS::Kinesis::Stream")
+    assert "MaxRecordSizeInKiB" not in stream["Properties"]

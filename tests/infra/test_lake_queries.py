@@ -11,6 +11,7 @@ import pytest
 from spark_jobs.aggregates import AGGREGATES
 from stacks.constructs.lake_queries import saved_queries
 from tests.infra.conftest import JsonObject, Synthesis
+from tidelake.contract.lake import LEDGER_TABLE
 
 
 def workgroup(synthesis: Synthesis) -> JsonObject:
@@ -41,14 +42,10 @@ def test_a_query_scans_ten_gibibytes_at_most(synthesis: Synthesis) -> None:
     assert settings["BytesScannedCutoffPerQuery"] == 10_737_418_240
 
 
-def test_workgroup_goes_with_its_history_outside_prod(syntheses: dict[str, Synthesis]) -> None:
-    assert {
-        environment: (
-            workgroup(synthesis)["Properties"]["RecursiveDeleteOption"],
-            workgroup(synthesis)["DeletionPolicy"],
-        )
-        for environment, synthesis in syntheses.items()
-    } == {"local": (True, "Delete"), "dev": (True, "Delete"), "prod": (False, "Retain")}
+def test_workgroup_goes_with_its_stack_and_frees_its_name(synthesis: Synthesis) -> None:
+    group = workgroup(synthesis)
+    assert group["Properties"]["RecursiveDeleteOption"] is True
+    assert group.get("DeletionPolicy", "Delete") == "Delete"
 
 
 @pytest.fixture
@@ -61,7 +58,9 @@ def lake() -> Iterator[duckdb.DuckDBPyConnection]:
             entry.ddl for entry in AGGREGATES["web_log"] if entry.table == "web_requests_hourly"
         ),
         "quarantine": "batch_id VARCHAR, raw_object VARCHAR, reason VARCHAR, payload VARCHAR",
-        "batches": "batch_id VARCHAR, objects INT, committed_at TIMESTAMP",
+        LEDGER_TABLE: "batch_id VARCHAR, raw_object VARCHAR, raw_hour TIMESTAMP, status VARCHAR, "
+        "reason VARCHAR, read BIGINT, events BIGINT, duplicates BIGINT, quarantined BIGINT, "
+        "committed_at TIMESTAMP",
     }
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'; CREATE SCHEMA streaming_db")
@@ -71,7 +70,11 @@ def lake() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @pytest.mark.parametrize(
-    "name", ["RawEventsToday", "RequestsByStatus", "QuarantinedEvents", "LatestBatches"]
+    "name",
+    [
+        *("RawEventsToday", "RequestsByStatus", "QuarantinedEvents", "LatestBatches"),
+        "UnreadableObjects",
+    ],
 )
 def test_a_saved_query_runs(name: str, lake: duckdb.DuckDBPyConnection) -> None:
     _, text = saved_queries("streaming_db", "log_events")[name]
@@ -86,3 +89,15 @@ def test_raw_events_of_today_leave_out_other_days(lake: duckdb.DuckDBPyConnectio
         )
     _, text = saved_queries("streaming_db", "log_events")["RawEventsToday"]
     assert lake.execute(text).fetchall() == [("web_log", "request", 1)]
+
+
+def test_the_latest_batches_add_up_their_objects(lake: duckdb.DuckDBPyConnection) -> None:
+    ledger = lake.table(f"streaming_db.{LEDGER_TABLE}")
+    hour, committed = "2026-01-01 09:00:00", "2026-01-01 10:00:00"
+    ledger.insert(["b", "o1", hour, "read", None, 10, 7, 2, 1, committed])
+    ledger.insert(["b", "o2", hour, "unreadable", "no Parquet", 0, 0, 0, 0, committed])
+    _, text = saved_queries("streaming_db", "log_events")["LatestBatches"]
+    [(batch, when, *counts)] = lake.execute(text).fetchall()
+    assert (batch, str(when), counts) == ("b", committed, [2, 10, 7, 2, 1])
+    _, text = saved_queries("streaming_db", "log_events")["UnreadableObjects"]
+    assert [row[1:] for row in lake.execute(text).fetchall()] == [("o2", "no Parquet")]

@@ -157,17 +157,44 @@ def test_no_security_group_names_another_in_itself(synthesis: Synthesis) -> None
 def test_nodes_may_touch_each_zone_only_as_they_need(synthesis: Synthesis) -> None:
     zones: dict[str, set[str]] = {}
     for statement in statements_of(synthesis, "SparkNodeRole"):
-        resources = statement["Resource"]
-        for resource in resources if isinstance(resources, list) else [resources]:
+        for resource in listed(statement["Resource"]):
+            if resource == "*":
+                continue
             last = resource.get("Fn::Join", ["", [""]])[1][-1]
             if isinstance(last, str) and last.endswith("/*") and "elasticmap" not in last:
                 zones.setdefault(last, set()).update(listed(statement["Action"]))
     written = {zone for zone, actions in zones.items() if "s3:PutObject" in actions}
     read = {zone for zone, actions in zones.items() if "s3:GetObject" in actions}
     deleted = {zone for zone, actions in zones.items() if "s3:DeleteObject" in actions}
-    assert written == {"/processed-data/*", "/emr-logs/*"}
+    assert written == {"/processed-data/*", "/batch-results/*", "/emr-logs/*"}
     assert read == {"/streaming-data/*", "/manifests/*", "/processed-data/*"}
     assert deleted == {"/processed-data/*"}
+
+
+def test_nodes_may_not_change_or_drop_the_raw_table(synthesis: Synthesis) -> None:
+    [denied] = [
+        statement
+        for statement in statements_of(synthesis, "SparkNodeRole")
+        if statement["Effect"] == "Deny"
+    ]
+    assert denied["Action"] == ["glue:CreateTable", "glue:DeleteTable", "glue:UpdateTable"]
+    assert denied["Resource"]["Fn::Join"][1][-1].endswith("/log_events")
+
+
+def test_nodes_may_open_sessions_and_read_no_parameter(synthesis: Synthesis) -> None:
+    actions = {
+        action
+        for statement in statements_of(synthesis, "SparkNodeRole")
+        for action in listed(statement["Action"])
+        if action.startswith(("ssm", "ec2messages"))
+    }
+    assert actions == {
+        "ssm:UpdateInstanceInformation",
+        "ssmmessages:CreateControlChannel",
+        "ssmmessages:CreateDataChannel",
+        "ssmmessages:OpenControlChannel",
+        "ssmmessages:OpenDataChannel",
+    }
 
 
 def test_emr_may_pass_the_node_role_to_ec2_alone(synthesis: Synthesis) -> None:
@@ -240,6 +267,7 @@ def test_trigger_is_told_all_that_it_reads(dev: Synthesis) -> None:
     assert sorted(function["Environment"]["Variables"]) == [
         "TIDELAKE_CLUSTER_ID",
         "TIDELAKE_DATABASE",
+        "TIDELAKE_ENVIRONMENT",
         "TIDELAKE_JOB_URI",
         "TIDELAKE_LAKE_BUCKET",
         "TIDELAKE_PY_FILES_URI",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.infra.conftest import Configured, JsonObject, Synthesis
+from tests.infra.conftest import Configured, JsonObject, Synthesis, listed
 from tidelake.contract.deployment import StackRole
 
 VPC = "vpc-0123456789abcdef0"
@@ -32,6 +32,16 @@ def endpoint_statements(synthesis: Synthesis, service: str) -> dict[str, JsonObj
         if endpoint["Properties"]["ServiceName"]["Fn::Join"][1][-1] == f".{service}"
     ]
     return {entry["Sid"]: entry for entry in endpoint["PolicyDocument"]["Statement"]}
+
+
+def bucket_names(statement: JsonObject) -> list[str]:
+    """The buckets that a statement names, with R for the region."""
+    return sorted(
+        "".join(
+            part if isinstance(part, str) else "R" for part in arn["Fn::Join"][1][2:]
+        ).removeprefix(":s3:::")
+        for arn in listed(statement["Resource"])
+    )
 
 
 def test_options_of_groups_reach_the_cluster(configured: Configured) -> None:
@@ -215,17 +225,60 @@ def test_own_buckets_and_software_alone_pass_the_s3_endpoint(synthesis: Synthesi
     assert "s3:*" not in statements["OwnBuckets"]["Action"]
     software = statements["SoftwareRepositories"]
     assert software["Action"] == "s3:GetObject"
-    region = {"Ref": "AWS::Region"}
-    # EMR's programs, Amazon Linux 2023's and EMR's packages, each of the region.
-    assert [
-        "".join(part if isinstance(part, str) else "R" for part in arn["Fn::Join"][1][2:])
-        for arn in software["Resource"]
-    ] == [
-        ":s3:::R.elasticmapreduce/*",
-        ":s3:::al2023-repos-R-de612dc2/*",
-        ":s3:::repo.R.emr.amazonaws.com/*",
+    assert bucket_names(software) == [
+        "R.elasticmapreduce/*",
+        "al2023-repos-R-de612dc2/*",
+        "aws157-instance-data-0-prod-R/*",
+        "aws157-instance-data-1-prod-R/*",
+        "aws157-instance-data-bucket-0-prod-R/*",
+        "aws157-instance-data-bucket-1-prod-R/*",
+        "repo.R.emr.amazonaws.com/*",
     ]
-    assert all(region in arn["Fn::Join"][1] for arn in software["Resource"])
+
+
+def test_emr_may_write_its_logs_and_history_through_the_s3_endpoint(synthesis: Synthesis) -> None:
+    statements = endpoint_statements(synthesis, "s3")
+    logs, history = statements["SystemLogs"], statements["ApplicationHistory"]
+    assert bucket_names(logs) == ["aws157-logs-prod-R/*", "aws157-logs-prod/*"]
+    assert bucket_names(history) == ["prod.R.appinfo.src/*"]
+    assert "s3:PutObject" in logs["Action"]
+    assert "s3:GetObject" not in logs["Action"]
+    assert {"s3:PutObject", "s3:GetObject"} <= set(history["Action"])
+
+
+def test_clients_reach_the_stream_and_no_other_by_an_endpoint(configured: Configured) -> None:
+    synthesis = configured(stream={"endpoint_cidrs": ["10.42.8.0/24"]})
+    statement = endpoint_statements(synthesis, "kinesis-streams")["OwnStream"]
+    stream, consumers = statement["Resource"]
+    assert "Fn::GetStackOutput" in stream
+    assert consumers["Fn::Join"][1][-1] == "/consumer/*"
+    assert {"kinesis:PutRecords", "kinesis:GetRecords"} <= set(statement["Action"])
+    [group] = [
+        group["Properties"]
+        for group in synthesis.resources("AWS::EC2::SecurityGroup")
+        if "data stream" in group["Properties"]["GroupDescription"]
+    ]
+    [admitted] = group["SecurityGroupIngress"]
+    assert (admitted["CidrIp"], admitted["FromPort"]) == ("10.42.8.0/24", 443)
+
+
+def test_the_endpoint_of_the_stream_is_made_in_a_given_vpc_too(configured: Configured) -> None:
+    synthesis = configured(
+        stream={"endpoint_cidrs": ["10.0.0.0/8"]},
+        network={"vpc_id": VPC, "subnet_ids": SUBNETS},
+    )
+    [endpoint] = synthesis.resources("AWS::EC2::VPCEndpoint")
+    assert (endpoint["Properties"]["VpcId"], endpoint["Properties"]["SubnetIds"]) == (VPC, SUBNETS)
+    assert endpoint["Properties"]["PrivateDnsEnabled"] is True
+
+
+def test_an_experimental_release_is_taken_and_said_to_be_one(configured: Configured) -> None:
+    synthesis = configured(cluster={"release_label": "emr-spark-8.1.0"})
+    assert cluster(synthesis)["Applications"] == [{"Name": "Spark"}]
+    [metadata] = synthesis.folder.glob("*processing.metadata.json")
+    assert "emr-spark-8.1.0 is experimental: the job is tried on Spark 4.1.1" in (
+        metadata.read_text()
+    )
 
 
 @pytest.mark.parametrize("service", ["dynamodb", "glue", "kms", "ssm"])

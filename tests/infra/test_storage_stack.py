@@ -140,7 +140,13 @@ def test_lifecycle_follows_the_zones(dev: Synthesis) -> None:
         rule["Prefix"]: rule["ExpirationInDays"]
         for rule in rules.values()
         if "ExpirationInDays" in rule
-    } == {"streaming-errors/": 90, "manifests/": 365, "emr-logs/": 30, "query-results/": 7}
+    } == {
+        "streaming-errors/": 90,
+        "manifests/": 365,
+        "batch-results/": 365,
+        "emr-logs/": 30,
+        "query-results/": 7,
+    }
     assert rules["old-versions"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
     assert rules["aborted-uploads"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
 
@@ -154,6 +160,24 @@ def test_data_survives_stack_deletion_in_prod(prod: Synthesis, resource_type: st
         for resource in prod.resources(resource_type)
     }
     assert policies == {("Retain", "Retain")}
+
+
+@pytest.mark.parametrize("resource_type", ["AWS::Glue::Database", "AWS::Glue::Table"])
+def test_the_catalog_survives_with_its_data_in_prod_but_not_a_failed_first_deployment(
+    resource_type: str, syntheses: dict[str, Synthesis]
+) -> None:
+    policies = {
+        environment: {
+            (resource["DeletionPolicy"], resource["UpdateReplacePolicy"])
+            for resource in synthesis.resources(resource_type)
+        }
+        for environment, synthesis in syntheses.items()
+    }
+    assert policies == {
+        "local": {("Delete", "Delete")},
+        "dev": {("Delete", "Delete")},
+        "prod": {("RetainExceptOnCreate", "Retain")},
+    }
 
 
 def test_nothing_empties_the_lake_bucket_in_prod(prod: Synthesis) -> None:
@@ -217,32 +241,39 @@ def test_a_new_hour_is_seen_without_a_crawler(dev: Synthesis) -> None:
     }
 
 
-def test_key_lets_alarms_reach_the_encrypted_topic(synthesis: Synthesis) -> None:
-    synthesis.template(StackRole.STORAGE).has_resource_properties(
-        "AWS::KMS::Key",
-        {
-            "KeyPolicy": {
-                "Statement": Match.array_with(
-                    [
-                        Match.object_like(
-                            {
-                                "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
-                                "Principal": {
-                                    "Service": [
-                                        "cloudwatch.amazonaws.com",
-                                        "events.amazonaws.com",
-                                    ]
-                                },
-                                "Condition": {
-                                    "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
-                                },
-                            }
-                        )
-                    ]
-                )
-            }
-        },
-    )
+def test_key_serves_each_service_for_what_it_does_here_alone(prod: Synthesis) -> None:
+    [key] = prod.resources("AWS::KMS::Key")
+    conditions = {
+        statement["Sid"]: statement["Condition"]
+        for statement in key["Properties"]["KeyPolicy"]["Statement"]
+        if "Service" in statement["Principal"]
+    }
+    own = {"Ref": "AWS::AccountId"}
+    assert conditions.keys() == {
+        "PublishAlarms",
+        "PublishEvents",
+        "EncryptLogGroups",
+        "EncryptAuditLog",
+    }
+    assert conditions["PublishAlarms"] == {"StringEquals": {"aws:SourceAccount": own}}
+    # EventBridge names no account to KMS; what it encrypts is narrowed by the topic.
+    assert conditions["PublishEvents"].keys() == {"ArnLike"}
+    [(context, topics)] = conditions["PublishEvents"]["ArnLike"].items()
+    assert context == "kms:EncryptionContext:aws:sns:topicArn"
+    assert topics["Fn::Join"][1][-2:] == [own, ":*"]
+
+
+def test_key_lets_alarms_and_rules_reach_the_encrypted_topic(synthesis: Synthesis) -> None:
+    [key] = synthesis.resources("AWS::KMS::Key")
+    publishing = {
+        statement["Principal"]["Service"]: statement["Action"]
+        for statement in key["Properties"]["KeyPolicy"]["Statement"]
+        if statement.get("Sid", "").startswith("Publish")
+    }
+    assert publishing == {
+        "cloudwatch.amazonaws.com": ["kms:Decrypt", "kms:GenerateDataKey"],
+        "events.amazonaws.com": ["kms:Decrypt", "kms:GenerateDataKey"],
+    }
 
 
 def test_lake_options_reach_the_catalog(tmp_path_factory: pytest.TempPathFactory) -> None:

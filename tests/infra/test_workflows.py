@@ -39,3 +39,17 @@ def test_only_the_diff_takes_credentials_and_those_by_oidc() -> None:
         for step in used:
             assert set(step["with"]) == {"role-to-assume", "aws-region"}
     assert "secrets." not in "".join(path.read_text() for path in WORKFLOWS)
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_an_action_is_pinned_by_its_commit(path: Any) -> None:
+    used = [step["uses"] for step in steps(yaml.safe_load(path.read_text())) if "uses" in step]
+    assert used != []
+    for action in used:
+        assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", action)
+
+
+def test_ci_runs_every_gate_and_every_test() -> None:
+    workflow = yaml.safe_load((PROJECT / ".github" / "workflows" / "check.yml").read_text())
+    commands = {step["run"] for step in steps(workflow) if "run" in step}
+    assert {"make lint", "make test"} <= commands

@@ -21,7 +21,7 @@ def test_the_ledger_shows_what_was_set_aside_and_why() -> None:
     lines = [line.split("│") for line in shown().splitlines() if "lines -> events" in line]
 
     assert [cell.strip() for cell in lines[0][1:-1]] == [
-        *("lines -> events", "4", "3", "1", "rejected")
+        *("lines -> events", "4", "3", "1", "1 rejected, 0 skipped")
     ]
 
 

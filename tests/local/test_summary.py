@@ -59,7 +59,7 @@ def test_records_that_repeat_are_no_imbalance() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"rejected": 0}, ["4 lines in the input, but 3 accepted or rejected"]),
+        ({"rejected": 0}, ["4 lines in the input, but 3 accepted, rejected, skipped"]),
         (
             {"stream_events": 2, "stream_records": 2},
             [
@@ -94,7 +94,7 @@ def test_the_file_has_the_promised_shape(tmp_path: Path) -> None:
     a_summary().write(tmp_path / "summary.json")
 
     assert json.loads((tmp_path / "summary.json").read_text()) == {
-        "input": {"lines": 4, "accepted": 3, "rejected": 1},
+        "input": {"lines": 4, "accepted": 3, "rejected": 1, "skipped": 0},
         "stream": {"records": 3, "events": 3},
         "raw": {"objects": 1, "events": 3, "conversion_failed": 0},
         "steps": [{"id": "s-1", "name": "curate-1", "state": "COMPLETED", "seconds": 9.5}],

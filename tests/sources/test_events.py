@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from tidelake.contract.errors import ConfigurationError, InputError
 from tidelake.contract.events import ParsedLine, RejectedLine
-from tidelake.sources.events import parser_for, read_events
-from tidelake.sources.web_log import parse_web_log
+from tidelake.sources.events import read_events
 
 GOOD = b'192.0.2.1 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 512'
 REAL_LOG = Path(__file__).parents[3] / "shared" / "data" / "weblogs" / "access_10k.log"
@@ -141,11 +140,9 @@ def test_any_bytes_give_one_outcome_a_line(
 def test_an_unknown_source_is_refused_with_what_there_is(write: Write) -> None:
     with pytest.raises(ConfigurationError) as caught:
         list(read_events(write(GOOD), "weblog"))
-    assert str(caught.value) == "source = 'weblog' is not allowed; allowed: web_log"
-
-
-def test_a_source_has_its_parser() -> None:
-    assert parser_for("web_log") is parse_web_log
+    assert str(caught.value) == (
+        "source = 'weblog' is not allowed; allowed: app_event, change_data, sensor, web_log"
+    )
 
 
 def test_a_missing_file_is_an_input_error(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tidelake.contract.events import ParsedLine, RejectedLine
 from tidelake.sources.events import read_events
-from tidelake.sources.synthetic import access_log_lines, write_access_log
+from tidelake.sources.synthetic.web_log import access_log_lines, write_access_log
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,19 @@ from __future__ import annotations
 
 import jsonschema  # type: ignore[import-untyped]  # it ships no types
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidelake.contract.errors import InvalidEventError
-from tidelake.contract.schema import WEB_LOG, json_schema
+from tidelake.contract.schema import (
+    APP_EVENT,
+    CHANGE_DATA,
+    SENSOR,
+    WEB_LOG,
+    Source,
+    event_fields,
+    json_schema,
+)
 from tidelake.sources.validate import validator_for
 
 VALID: dict[str, object] = {
@@ -78,20 +86,54 @@ def test_a_validator_is_compiled_once() -> None:
     assert validator_for(WEB_LOG) is validator_for(WEB_LOG)
 
 
+OF_OTHER_SOURCES: dict[Source, dict[str, object]] = {
+    SENSOR: {"device_id": "m1", "sensor_type": "t", "value": 7.5, "quality": "good"},
+    CHANGE_DATA: {
+        "table_name": "orders", "operation": "UPDATE", "is_snapshot": False,
+        "change_type": "standard_update", "row_key": "{}", "source_position": "1",
+    },
+    APP_EVENT: {"user_id": "u-1", "quantity": 2},
+}  # fmt: skip
+COMMON = {name: VALID[name] for name in list(VALID)[:6]}
+BY_SOURCE = {WEB_LOG: VALID} | {
+    source: COMMON | own | {"source": source.name} for source, own in OF_OTHER_SOURCES.items()
+}
+REFERENCE = {source: jsonschema.Draft202012Validator(json_schema(source)) for source in BY_SOURCE}
+
+
+@pytest.mark.parametrize("source", BY_SOURCE, ids=lambda source: source.name)
+def test_an_event_of_each_source_is_valid(source: Source) -> None:
+    validator_for(source).check(BY_SOURCE[source])
+
+
 values = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(-10, 700),
     st.integers(2**50 - 2, 2**50 + 2),
+    st.integers(2**63 - 1, 2**63 + 1),
     st.floats(allow_nan=False, allow_infinity=False),
     st.text(max_size=10),
-    st.sampled_from(["web_log", "2015-05-17T10:05:03Z", "2015-05-17T10:05:03.1234567Z"]),
+    st.sampled_from(
+        ["web_log", "2015-05-17T10:05:03Z", "2015-05-17T10:05:03.1234567Z", "good", "UPDATE",
+         "x" * 64, "x" * 65, "\U0001f600" * 64, "EUR", 1.0, 2.0, -0.0]
+    ),
     st.lists(st.integers(), max_size=2),
-)
+)  # fmt: skip
 
 
-@given(st.dictionaries(st.sampled_from([*VALID, "target", "other"]), values, max_size=4))
-def test_the_verdict_is_that_of_the_reference_validator(changes: dict[str, object]) -> None:
-    event = VALID | changes
-    reference = jsonschema.Draft202012Validator(json_schema(WEB_LOG))
-    assert validator_for(WEB_LOG).is_valid(event) == reference.is_valid(event)
+@settings(deadline=None)
+@given(st.data(), st.sampled_from(sorted(BY_SOURCE, key=lambda source: source.name)))
+def test_the_verdict_is_that_of_the_reference_validator(
+    data: st.DataObject, source: Source
+) -> None:
+    names = [field.name for field in event_fields(source)]
+    changes = data.draw(st.dictionaries(st.sampled_from([*names, "other"]), values, max_size=4))
+    event = BY_SOURCE[source] | changes
+    assert validator_for(source).is_valid(event) == REFERENCE[source].is_valid(event)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_value_that_is_not_finite_is_refused(value: float) -> None:
+    with pytest.raises(InvalidEventError):
+        validator_for(SENSOR).check(BY_SOURCE[SENSOR] | {"value": value})

@@ -123,6 +123,8 @@ class AggregatingPacker:
 
     def pack_first(self, lane: deque[Entry]) -> Parcel:
         entries = [lane.popleft()]
+        if entries[0].size > MAX_AGGREGATED_EVENT_BYTES:
+            return plain_parcel(entries[0])
         size = entries[0].size + _FRAMING_BYTES
         while (
             lane
@@ -149,19 +151,19 @@ def _parcel(entries: list[Entry]) -> Parcel:
     first = entries[0]
     if len(entries) == 1:
         return plain_parcel(first)
-    data = aggregated([(entry.key, entry.data) for entry in entries])
+    data = aggregated(entries)
     return Parcel(Record(data, first.key), entries, len(data) + key_bytes(first.key))
 
 
-def aggregated(events: Iterable[tuple[str, bytes]]) -> bytes:
-    """Keys and blobs as one aggregated record."""
+def aggregated(entries: Iterable[Entry]) -> bytes:
+    """Events, with their keys, as the data of one aggregated record."""
     message = _AggregatedRecord()
     add = message.records.add
     indexes: dict[str, int] = {}
-    for key, data in events:
+    for entry in entries:
         record = add()
-        record.partition_key_index = indexes.setdefault(key, len(indexes))
-        record.data = data
+        record.partition_key_index = indexes.setdefault(entry.key, len(indexes))
+        record.data = entry.data
     message.partition_key_table.extend(indexes)
     body: bytes = message.SerializeToString()
     return b"".join((MAGIC, body, hashlib.md5(body, usedforsecurity=False).digest()))

@@ -31,6 +31,7 @@ class Backlog:
         settlement: Settlement,
         *,
         gathered_events: int,
+        put_timeout_seconds: float,
         clock: Callable[[], float],
         wait: Wait,
     ) -> None:
@@ -40,6 +41,7 @@ class Backlog:
         self._policy = policy
         self._settlement = settlement
         self._gathered_events = gathered_events
+        self._put_timeout_seconds = put_timeout_seconds
         self._clock = clock
         self._wait = wait
         self._gathering: list[Entry] = []
@@ -54,23 +56,26 @@ class Backlog:
         self.blocked_seconds = 0.0
         """How long callers waited for room."""
 
-    def add(self, entry: Entry, timeout_seconds: float) -> None:
+    def add(self, entry: Entry) -> None:
         """Take an event into the batch that is being gathered.
 
         Raises ProducerFullError when there is no room for a new batch in time, DeliveryError when
         nothing can be delivered any more; then the event was not taken.
         """
-        if self._gathered_bytes + entry.size > self._policy.max_bytes:
+        gathered_bytes = self._gathered_bytes + entry.size
+        if gathered_bytes > self._policy.max_bytes:
             self.seal()
-        if not self._gathering:
-            self._begin_batch(timeout_seconds)
-        self._gathering.append(entry)
-        self._gathered_bytes += entry.size
-        if len(self._gathering) >= self._gathered_events:
+            gathered_bytes = entry.size
+        gathering = self._gathering
+        if not gathering:
+            self._begin_batch()
+        gathering.append(entry)
+        self._gathered_bytes = gathered_bytes
+        if len(gathering) >= self._gathered_events:
             self.seal()
 
-    def _begin_batch(self, timeout_seconds: float) -> None:
-        started = time.monotonic()
+    def _begin_batch(self) -> None:
+        started, timeout_seconds = time.monotonic(), self._put_timeout_seconds
         while not self._has_room():
             left = started + timeout_seconds - time.monotonic()
             if left <= 0:

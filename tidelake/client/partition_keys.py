@@ -5,22 +5,35 @@ from __future__ import annotations
 import hashlib
 
 from tidelake.contract.events import Event
-from tidelake.contract.schema import WEB_LOG
+from tidelake.contract.schema import APP_EVENT, CHANGE_DATA, SENSOR, WEB_LOG
 
 MAX_KEY_CHARACTERS = 256
 """Kinesis API reference, PutRecordsRequestEntry."""
 
-_KEY_FIELDS = {WEB_LOG.name: "client_address"}
+KEY_FIELDS = {
+    WEB_LOG.name: ("client_address",),
+    SENSOR.name: ("device_id",),
+    CHANGE_DATA.name: ("database_name", "schema_name", "table_name", "row_key"),
+    APP_EVENT.name: ("user_id",),
+}
+"""Whose events share a shard, and so can keep their order: a client's, a device's, a row's, a
+user's. Of a row's fields those that it has."""
+
+_WITHOUT_SOURCE = ("event_id",)
 
 
 def partition_key(event: Event, data: bytes) -> str:
-    """A key of 1 to 256 characters: the value of the source's key field, or else the event's id.
+    """A key of 1 to 256 characters: the source's key fields, or else the event's id.
 
-    Events of one client share a shard, and so keep their order; without either field a digest
-    of `data`, the event as it is sent, spreads events evenly. A longer value is digested too.
+    Without either a digest of `data`, the event as it is sent, spreads events evenly. A longer
+    value is digested too.
     """
-    field = _KEY_FIELDS.get(str(event.get("source")), "event_id")
-    for value in (event.get(field), event.get("event_id")):
+    fields = KEY_FIELDS.get(str(event.get("source")), _WITHOUT_SOURCE)
+    if len(fields) == 1:
+        key = event.get(fields[0])
+    else:
+        key = "/".join([value for name in fields if isinstance(value := event.get(name), str)])
+    for value in (key, event.get("event_id")):
         if isinstance(value, str) and value:
             return value if len(value) <= MAX_KEY_CHARACTERS else _digest(value.encode())
     return _digest(data)

@@ -95,6 +95,7 @@ class Producer:
             options.batch,
             self._settlement,
             gathered_events=GATHERED_EVENTS if options.aggregate else options.batch.max_records,
+            put_timeout_seconds=options.put_timeout_seconds,
             clock=clock,
             wait=wait,
         )
@@ -150,7 +151,7 @@ class Producer:
         key = partition_key(event, data)
         entry = Entry(data, key, source, len(data) + key_bytes(key), line)
         with self._lock:
-            self._backlog.add(entry, self._options.put_timeout_seconds)
+            self._backlog.add(entry)
             if self._remembers:
                 self._remember(entry, position, event)
         if wait and self._spool is not None:
@@ -245,7 +246,7 @@ class Producer:
             size = len(event.data) + key_bytes(event.key)
             entry = Entry(event.data, event.key, event.source, size, segment=segment)
             with self._lock:
-                self._backlog.add(entry, self._options.put_timeout_seconds)
+                self._backlog.add(entry)
                 self._settlement.by_source[event.source].recovered += 1
 
     def _committed(self, number: int) -> None:

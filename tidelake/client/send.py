@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tidelake.client.dead_letters import DeadLetterFile
 from tidelake.client.producer import Producer
 from tidelake.contract.errors import InputError
-from tidelake.contract.events import ParsedLine, RejectedLine
+from tidelake.contract.events import LineOutcome, ParsedLine, RejectedLine
 
 PROGRESS_SECONDS = 0.1
 """How often `on_progress` is called, at most."""
@@ -17,11 +18,12 @@ PROGRESS_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class InputCounts:
-    """Lines of an input: lines = accepted + rejected."""
+    """Lines of an input: lines = accepted + rejected + skipped."""
 
     lines: int
     accepted: int
     rejected: int
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class SendProgress:
     delivered: int
     undelivered: int
     seconds: float
+    skipped: int = 0
 
     @property
     def events_per_second(self) -> float:
@@ -41,11 +44,12 @@ class SendProgress:
 
 @dataclass(frozen=True, slots=True)
 class SendReport:
-    """What a `send` did: lines = accepted + rejected, and
+    """What a `send` did: lines = accepted + rejected + skipped, and
     accepted + recovered = delivered + undelivered + spooled.
 
-    Rejected lines and undelivered events are in the dead letters; spooled ones are sent by the next
-    run with the same spool, as the recovered ones were by this.
+    Rejected lines and undelivered events are in the dead letters; `skips` counts the skipped lines
+    by their reason. Spooled events are sent by the next run with the same spool, as the recovered
+    ones were by this.
     """
 
     lines: int
@@ -54,12 +58,17 @@ class SendReport:
     delivered: int
     undelivered: int
     seconds: float
+    skips: dict[str, int] = field(default_factory=dict)
     spooled: int = 0
     recovered: int = 0
 
+    @property
+    def skipped(self) -> int:
+        return sum(self.skips.values())
+
 
 def send(
-    lines: Iterable[ParsedLine | RejectedLine],
+    lines: Iterable[LineOutcome],
     producer: Producer,
     dead_letters: DeadLetterFile,
     *,
@@ -75,21 +84,24 @@ def send(
     started = clock()
     reported = started
     accepted = rejected = 0
+    skips: Counter[str] = Counter()
 
     def progress() -> SendProgress:
-        done = producer.report()
-        return SendProgress(
-            accepted + rejected, rejected, done.delivered, done.dead_lettered, clock() - started
-        )
+        done, skipped = producer.report(), skips.total()
+        lines = accepted + rejected + skipped
+        seconds = clock() - started
+        return SendProgress(lines, rejected, done.delivered, done.dead_lettered, seconds, skipped)
 
     with producer:
         for line in lines:
             if isinstance(line, ParsedLine):
                 accepted += 1
                 producer.put(line.event, line=line.line, raw=line.raw, wait=False)
-            else:
+            elif isinstance(line, RejectedLine):
                 rejected += 1
                 dead_letters.put_rejected(line)
+            else:
+                skips[line.reason] += 1
             if on_progress is not None and clock() - reported >= PROGRESS_SECONDS:
                 reported = clock()
                 on_progress(progress())
@@ -104,24 +116,28 @@ def send(
         delivered=done.delivered,
         undelivered=done.dead_lettered,
         seconds=end.seconds,
+        skips=dict(skips),
         spooled=done.spooled,
         recovered=done.recovered,
     )
 
 
 def check_input(
-    lines: Iterable[ParsedLine | RejectedLine], dead_letters: DeadLetterFile | None = None
+    lines: Iterable[LineOutcome], dead_letters: DeadLetterFile | None = None
 ) -> InputCounts:
     """Count what `send` would accept, without sending; rejected lines go to the dead letters.
 
     Raises InputError, with the first line's reason, if not one line would be accepted, and
     whatever reading `lines` raises.
     """
-    accepted = rejected = 0
+    accepted = rejected = skipped = 0
     first: RejectedLine | None = None
     for line in lines:
         if isinstance(line, ParsedLine):
             accepted += 1
+            continue
+        if not isinstance(line, RejectedLine):
+            skipped += 1
             continue
         rejected += 1
         if first is None:
@@ -130,5 +146,6 @@ def check_input(
             dead_letters.put_rejected(line)
     if accepted == 0:
         found = "" if first is None else f"; line {first.line}: {first.reason}"
-        raise InputError(f"nothing can be sent: 0 of {rejected} lines hold an event{found}")
-    return InputCounts(accepted + rejected, accepted, rejected)
+        count = rejected + skipped
+        raise InputError(f"nothing can be sent: 0 of {count} lines hold an event{found}")
+    return InputCounts(accepted + rejected + skipped, accepted, rejected, skipped)

@@ -30,6 +30,7 @@ class Settlement:
         self._dead_letters = dead_letters
         self._spool = spool
         self._watermark = watermark
+        self._remembers = spool is not None or watermark is not None
         self.on_outcome = on_outcome
         self.by_source: defaultdict[str, SourceStatistics] = defaultdict(SourceStatistics)
         self.waiting_events = 0
@@ -50,19 +51,15 @@ class Settlement:
 
     def deliver(self, parcels: Iterable[Parcel]) -> None:
         """Records that the stream stored."""
-        by_source = self.by_source
-        events = held_bytes = 0
-        for parcel in parcels:
-            for entry in parcel.entries:
-                counts = by_source[entry.source]
-                counts.delivered += 1
-                counts.bytes += len(entry.data)
-                held_bytes += entry.size
-                if entry.segment is not None or entry.mark is not None:
-                    self._let_go(entry)
-            events += len(parcel.entries)
-        self.waiting_events -= events
-        self.waiting_bytes -= held_bytes
+        events = [entry for parcel in parcels for entry in parcel.entries]
+        for entry in events:
+            counts = self.by_source[entry.source]
+            counts.delivered += 1
+            counts.bytes += len(entry.data)
+        self._stop_waiting(events)
+        if self._remembers:
+            for entry in events:
+                self._let_go(entry)
         self._advance()
 
     @property

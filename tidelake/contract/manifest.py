@@ -7,6 +7,9 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
+STEP_NAME_PREFIX = "curate-"
+"""How the name of every step starts."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class RawObject:
@@ -38,7 +41,7 @@ class Manifest:
 
     @property
     def step_name(self) -> str:
-        return f"curate-{self.batch_id}"
+        return f"{STEP_NAME_PREFIX}{self.batch_id}"
 
     def to_json(self) -> str:
         return json.dumps(

@@ -13,6 +13,13 @@ DIMENSION = "Environment"
 class Metric(Enum):
     """A count, published by a function of the pipeline; each name is its name in CloudWatch."""
 
+    # By the transformation of the delivery, for each batch of records: what it answered.
+    RECORDS_UNCHANGED = "RecordsUnchanged"
+    RECORDS_REPAIRED = "RecordsRepaired"
+    RECORDS_DROPPED = "RecordsDropped"
+    RECORDS_REJECTED = "RecordsRejected"
+    RECORDS_OVER_LIMIT = "RecordsOverLimit"
+
     # By the trigger, for each batch of messages.
     OBJECTS_SEEN = "ObjectsSeen"
     OBJECTS_CLAIMED = "ObjectsClaimed"

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tidelake.client.boto_transport import BotoTransport
 from tidelake.client.consumer import Consumer, tally
 from tidelake.client.dead_letters import DeadLetterFile
+from tidelake.client.fast_transport import FastTransport
 from tidelake.client.outputs import read_outputs
 from tidelake.client.producer import Producer
 from tidelake.client.send import InputCounts, SendProgress, check_input, send
@@ -33,7 +33,7 @@ from tidelake.local.summary import RawCounts, StageSeconds, StepOutcome, StreamC
 from tidelake.local.toolchain import Toolchain, set_up
 from tidelake.local.waiting import wait_until
 from tidelake.sources.events import read_events
-from tidelake.sources.synthetic import write_access_log
+from tidelake.sources.synthetic.web_log import write_access_log
 
 ENVIRONMENT = "local"
 DELIVER_LIMIT_SECONDS = 120
@@ -208,7 +208,7 @@ class _Demo:
                 f"{report.undelivered:,} of {report.accepted:,} events could not be put on the "
                 f"data stream; they are in {self.dead_letter_file} with the reason"
             )
-        return InputCounts(report.lines, report.accepted, report.rejected)
+        return InputCounts(report.lines, report.accepted, report.rejected, report.skipped)
 
     def count_stream(self, pipeline: Pipeline) -> StreamCounts:
         """What lies on the data stream, read from it by a consumer of its own."""
@@ -300,5 +300,5 @@ class _Demo:
         ):
             self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    def _transport(self, pipeline: Pipeline) -> BotoTransport:
-        return BotoTransport(local_client("kinesis", pipeline.endpoint))
+    def _transport(self, pipeline: Pipeline) -> FastTransport:
+        return FastTransport(local_client("kinesis", pipeline.endpoint))

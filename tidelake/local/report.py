@@ -47,7 +47,13 @@ def _ledger(summary: Summary) -> Table:
     table.add_column("")
     counts, stream, raw, curated = summary.input, summary.stream, summary.raw, summary.curated
     rows = (
-        ("lines -> events", counts.lines, counts.accepted, counts.rejected, "rejected"),
+        (
+            "lines -> events",
+            counts.lines,
+            counts.accepted,
+            counts.rejected + counts.skipped,
+            f"{counts.rejected:,} rejected, {counts.skipped:,} skipped",
+        ),
         ("events -> data stream", counts.accepted, stream.events, 0, ""),
         (
             f"data stream -> raw zone ({raw.objects} objects)",

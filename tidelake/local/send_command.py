@@ -1,57 +1,137 @@
-"""What `tidelake send` does: a file's events to a data stream, with progress."""
+"""What `tidelake send` does: the events of files, or of what comes, to a data stream."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 from tidelake.client.dead_letters import DeadLetterFile
+from tidelake.client.options import DEFAULTS, ProducerOptions
 from tidelake.client.producer import Producer
-from tidelake.client.send import SendProgress, SendReport, check_input, send
-from tidelake.contract.errors import InputError
+from tidelake.client.send import SendReport, check_input, send
+from tidelake.contract.errors import ConfigurationError, InputError
+from tidelake.contract.events import LineOutcome
+from tidelake.local.inputs import STANDARD_INPUT, outcomes_of
 from tidelake.local.progress import stage
-from tidelake.local.target import open_stream
-from tidelake.sources.events import read_events
+from tidelake.local.send_progress import print_report, showing
+from tidelake.local.stopping import stop_on_signals, until_stopped
+from tidelake.local.target import FAST, open_stream
+from tidelake.sources.events import EventBuilder
+from tidelake.sources.follow import FollowedFiles
+from tidelake.sources.options import SourceOptions
+from tidelake.sources.positions import FileMark, PositionFile
 
 
-def send_file(
-    file: Path,
-    *,
-    source: str,
-    dead_letter_file: Path,
-    environment: str,
-    stream: str | None,
-    console: Console,
-) -> SendReport:
-    """Send what the file holds; rejected lines and undelivered events go to the dead letters.
+@dataclass(frozen=True, kw_only=True)
+class SendOptions:
+    """What one `send` is asked for. `inputs` are files, patterns of files, or `-` alone."""
 
-    Dead letters are added to those of earlier sends. Raises InputError, before anything is sent,
-    when not one line holds an event.
+    source: str
+    inputs: tuple[str, ...]
+    source_options: SourceOptions
+    dead_letter_file: Path
+    environment: str
+    stream: str | None
+    follow: bool = False
+    positions: Path = Path(".tidelake/positions.json")
+    producer: ProducerOptions = DEFAULTS
+    transport: str = FAST
+
+    def __post_init__(self) -> None:
+        if STANDARD_INPUT in self.inputs and (len(self.inputs) > 1 or self.follow):
+            raise ConfigurationError("--file", list(self.inputs), "- alone, without --follow")
+
+
+def send_inputs(options: SendOptions, console: Console) -> SendReport:
+    """Send what the inputs hold; rejected lines and undelivered events go to the dead letters.
+
+    Dead letters are added to those of earlier sends. SIGTERM and Ctrl-C end the reading; what was
+    accepted by then is delivered, and KeyboardInterrupt raised. Raises InputError, before anything
+    is sent where the inputs are files, when not one line holds an event.
     """
+    if options.follow:
+        return _follow(options, console)
+    if options.inputs != (STANDARD_INPUT,):
+        _check(options)
+    lines = outcomes_of(options.inputs, options.source, options.source_options)
+    report, stopped = _send(lines, options, console)
+    if stopped:
+        raise KeyboardInterrupt
+    if report.accepted == 0:
+        raise InputError(f"nothing was sent: 0 of {report.lines} lines hold an event")
+    return report
+
+
+def _send(
+    lines: Iterable[LineOutcome], options: SendOptions, console: Console
+) -> tuple[SendReport, bool]:
+    """Send lines to their end or to a signal, and whether it was a signal."""
+    transport, stream = open_stream(options.environment, options.stream, options.transport)
+    with (
+        stop_on_signals() as stop,
+        stage(console, f"send {', '.join(options.inputs)} to {stream}") as sending,
+        DeadLetterFile(options.dead_letter_file) as dead_letters,
+    ):
+        producer = Producer(transport, stream, dead_letters, options.producer)
+        report = send(
+            until_stopped(lines, stop), producer, dead_letters, on_progress=showing(sending)
+        )
+    print_report(console, report, options.dead_letter_file)
+    return report, stop.requested
+
+
+def _check(options: SendOptions) -> None:
     try:
-        check_input(read_events(file, source))
+        check_input(outcomes_of(options.inputs, options.source, options.source_options))
     except InputError:
         # No send follows, so the rejected lines are set aside here.
-        with DeadLetterFile(dead_letter_file) as dead_letters:
-            check_input(read_events(file, source), dead_letters)
-    transport, stream_name = open_stream(environment, stream)
+        with DeadLetterFile(options.dead_letter_file) as dead_letters:
+            check_input(
+                outcomes_of(options.inputs, options.source, options.source_options), dead_letters
+            )
 
-    def show(progress: SendProgress) -> None:
-        sending.heartbeat(
-            f"{progress.delivered:,} events, {progress.events_per_second:,.0f} a second"
+
+def _follow(options: SendOptions, console: Console) -> SendReport:
+    """Send what is written to the files until a signal; positions pass only what is safe."""
+    transport, stream = open_stream(options.environment, options.stream, options.transport)
+
+    def warn(mark: FileMark) -> None:
+        console.print(
+            f"{mark.path} was emptied or is gone; what it held after line {mark.lines} and was "
+            "not copied beside it, is lost",
+            markup=False,
         )
 
     with (
-        stage(console, f"send {file} to {stream_name}") as sending,
-        DeadLetterFile(dead_letter_file) as dead_letters,
+        stop_on_signals() as stop,
+        PositionFile(options.positions) as positions,
+        DeadLetterFile(options.dead_letter_file) as dead_letters,
+        stage(console, f"follow {', '.join(options.inputs)} to {stream}") as sending,
     ):
-        producer = Producer(transport, stream_name, dead_letters)
-        report = send(read_events(file, source), producer, dead_letters, on_progress=show)
-    console.print(
-        f"{report.lines:,} lines: {report.delivered:,} events delivered, "
-        f"{report.rejected:,} lines rejected, {report.undelivered:,} events undelivered"
-    )
-    if report.rejected or report.undelivered:
-        console.print(f"set aside, with the reason: {dead_letter_file}", soft_wrap=True)
+        producer = Producer(transport, stream, dead_letters, options.producer)
+
+        def settle() -> None:
+            producer.flush()
+            commit()
+
+        def commit() -> None:
+            dead_letters.sync()
+            files.commit(files.position)
+
+        files = FollowedFiles(
+            options.inputs,
+            EventBuilder(options.source, options.source_options),
+            positions,
+            stop=stop.is_requested,
+            settle=settle,
+            on_loss=warn,
+            sleep=stop.sleep,
+        )
+        report = send(files, producer, dead_letters, on_progress=showing(sending))
+        commit()
+        files.close()
+    print_report(console, report, options.dead_letter_file)
     return report

@@ -95,7 +95,12 @@ class Summary:
         """
         curated, by_status = self.curated, self.results.events_by_status
         hops = (
-            ("lines in the input", self.input.lines, "accepted or rejected", self._lines_out),
+            (
+                "lines in the input",
+                self.input.lines,
+                "accepted, rejected, skipped",
+                self._lines_out,
+            ),
             ("accepted events", self.input.accepted, "on the data stream", self.stream.events),
             ("raw events", self.raw.events, "curated, duplicate or quarantined", curated.read),
             ("events on the data stream", self.stream.events, "at the end", self._events_out),
@@ -121,7 +126,7 @@ class Summary:
 
     @property
     def _lines_out(self) -> int:
-        return self.input.accepted + self.input.rejected
+        return self.input.accepted + self.input.rejected + self.input.skipped
 
     @property
     def _events_out(self) -> int:

@@ -7,6 +7,7 @@ import os
 import boto3
 
 from tidelake.client.boto_transport import BotoTransport
+from tidelake.client.fast_transport import FastTransport
 from tidelake.client.outputs import read_outputs
 from tidelake.contract.deployment import Output
 from tidelake.contract.errors import ConfigurationError, LocalAwsError
@@ -14,10 +15,16 @@ from tidelake.local.endpoint import local_client
 from tidelake.local.lifecycle import local_status
 
 LOCAL = "local"
+FAST = "fast"
+TRANSPORTS: dict[str, type[BotoTransport]] = {FAST: FastTransport, "boto3": BotoTransport}
+"""Both read alike; the fast one puts with a fifth of the work. boto3's own is there for what hooks
+into boto3, as moto and tracers do."""
 
 
-def open_stream(environment: str, stream: str | None) -> tuple[BotoTransport, str]:
-    """A transport, and the name of the data stream on its other side.
+def open_stream(
+    environment: str, stream: str | None, transport: str = FAST
+) -> tuple[BotoTransport, str]:
+    """A transport by its name in TRANSPORTS, and the name of the data stream on its other side.
 
     `local` means the local AWS of the working directory and nothing else; any other environment
     means AWS, as boto3 finds it. Without `stream` it is the one that the environment's stacks made.
@@ -30,19 +37,22 @@ def open_stream(environment: str, stream: str | None) -> tuple[BotoTransport, st
             raise LocalAwsError(
                 "no local AWS runs here; `make demo KEEP=1` starts one with the stacks on it"
             )
-        transport = BotoTransport(local_client("kinesis", endpoint))
+        way = TRANSPORTS[transport](local_client("kinesis", endpoint))
         cloudformation = local_client("cloudformation", endpoint)
     else:
-        region = _aws_region()
-        transport = BotoTransport.connect(region=region)
+        region = aws_region()
+        way = TRANSPORTS[transport].connect(region=region)
         cloudformation = boto3.client("cloudformation", region_name=region)
     if stream is None:
         stream = read_outputs(cloudformation, environment)[Output.STREAM]
-    return transport, stream
+    return way, stream
 
 
-def _aws_region() -> str:
-    """The region as the CDK CLI finds it: boto3 alone does not read AWS_REGION."""
+def aws_region() -> str:
+    """The region as the CDK CLI finds it: boto3 alone does not read AWS_REGION.
+
+    Raises ConfigurationError where none is set.
+    """
     region: str | None = os.environ.get("AWS_REGION", boto3.session.Session().region_name)
     if region is None:
         raise ConfigurationError("AWS_REGION", None, "a region such as us-east-1")

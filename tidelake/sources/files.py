@@ -15,9 +15,9 @@ from tidelake.contract.errors import InputError
 MAX_LINE_BYTES = 1024 * 1024
 """Longer lines are cut here and marked: no record of a data stream could carry them."""
 
-_GZIP_MAGIC = b"\x1f\x8b"
+GZIP_MAGIC = b"\x1f\x8b"
 _BUFFER_BYTES = 256 * 1024
-_UTF8_BOM = b"\xef\xbb\xbf"
+UTF8_BOM = b"\xef\xbb\xbf"
 
 
 class Line(NamedTuple):
@@ -42,36 +42,49 @@ def read_lines(path: Path) -> Iterator[Line]:
     Raises InputError, before the first line or where reading stops, if the file is missing, a
     directory, no regular file, unreadable, empty, or broken gzip.
     """
-    with _opened(path) as stream:
-        number = 0
-        for line in _split(stream):
-            number = line.number
-            yield line
-        if number == 0:
-            raise InputError(f"input {str(path)!r} is empty; allowed: a file with at least 1 line")
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[io.BufferedIOBase]:
-    """The file's uncompressed bytes; whatever goes wrong with it becomes an InputError."""
     try:
         if path.is_dir():
             raise InputError(f"input {str(path)!r} is a directory; allowed: a file")
         if path.exists() and not path.is_file():
             raise InputError(f"input {str(path)!r} is no regular file; allowed: a file")
         with io.BufferedReader(io.FileIO(path), _BUFFER_BYTES) as plain:
-            if plain.peek(2)[:2] != _GZIP_MAGIC:
-                yield plain
-            else:
-                with gzip.open(plain) as unzipped:
-                    # A larger buffer than gzip's own makes its short reads rare.
-                    yield io.BufferedReader(unzipped, _BUFFER_BYTES)
+            yield from _lines(plain, str(path))
     except FileNotFoundError:
         raise InputError(f"input {str(path)!r} does not exist; allowed: a file") from None
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"input {str(path)!r} is broken gzip: {error}") from error
     except OSError as error:
         raise InputError(f"input {str(path)!r} cannot be read: {error.strerror}") from error
+
+
+def read_standard_input() -> Iterator[Line]:
+    """As `read_lines`. A line is given when it is whole, without waiting for a buffer to fill."""
+    try:
+        with io.BufferedReader(io.FileIO(0, closefd=False), _BUFFER_BYTES) as plain:
+            yield from _lines(plain, "standard input")
+    except OSError as error:
+        raise InputError(f"standard input cannot be read: {error.strerror}") from error
+
+
+def _lines(plain: io.BufferedReader[io.FileIO], name: str) -> Iterator[Line]:
+    number = 0
+    try:
+        with _unzipped(plain) as stream:
+            for line in _split(stream):
+                number = line.number
+                yield line
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(f"input {name!r} is broken gzip: {error}") from error
+    if number == 0:
+        raise InputError(f"input {name!r} is empty; allowed: a file with at least 1 line")
+
+
+@contextmanager
+def _unzipped(plain: io.BufferedReader[io.FileIO]) -> Iterator[io.BufferedIOBase]:
+    if plain.peek(2)[:2] != GZIP_MAGIC:
+        yield plain
+    else:
+        with gzip.open(plain) as unzipped:
+            # A larger buffer than gzip's own makes its short reads rare.
+            yield io.BufferedReader(unzipped, _BUFFER_BYTES)
 
 
 def _split(stream: io.BufferedIOBase) -> Iterator[Line]:
@@ -82,9 +95,9 @@ def _split(stream: io.BufferedIOBase) -> Iterator[Line]:
     while raw := stream.readline(limit):
         size = len(raw)
         start = offset
-        if number == 0 and raw.startswith(_UTF8_BOM):
-            start += len(_UTF8_BOM)
-            raw = raw[len(_UTF8_BOM) :]
+        if number == 0 and raw.startswith(UTF8_BOM):
+            start += len(UTF8_BOM)
+            raw = raw[len(UTF8_BOM) :]
         if size == limit and not raw.endswith(b"\n"):
             size += _pass_over_line(stream, limit)
         content = raw.removesuffix(b"\n").removesuffix(b"\r")

@@ -20,6 +20,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 from tidelake.contract.errors import InvalidEventError
 from tidelake.contract.events import Event
+from tidelake.sources.timestamps import YEARS
 
 # Only single characters are repeated possessively: CPython gets possessive repeats of groups wrong
 # (python/cpython issues 100061, 106052, and 101955, which 3.11 keeps), and not on every try. The
@@ -68,8 +69,6 @@ _KNOWN_METHODS = frozenset(("GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "
 _KNOWN_PROTOCOLS = frozenset(("HTTP/1.0", "HTTP/1.1", "HTTP/2.0"))
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_YEARS = range(1970, 2200)
-"""Years that every reader of the lake can hold: Parquet's INT96 is read as nanoseconds, to 2262."""
 _OFFSETS_MINUTES = range(-12 * 60, 14 * 60 + 1)
 
 _ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
@@ -211,7 +210,7 @@ def _utc(text: str) -> str:
         utc = local - timedelta(minutes=offset)
     except (ValueError, OverflowError):
         raise InvalidEventError("event_time: must be a date and time that exist") from None
-    if utc.year not in _YEARS:
+    if utc.year not in YEARS:
         raise InvalidEventError("event_time: must be in a year from 1970 to 2199")
     return utc.strftime("%Y-%m-%dT%H:%M:%SZ")
 

@@ -1,46 +1,41 @@
-"""cfn-lint over the templates of every environment."""
+"""cfn-lint: no error and no warning in any environment, with any options."""
 
 from __future__ import annotations
 
+import copy
 import json
-import subprocess
-import sys
 from pathlib import Path
 
+import pytest
+
+from stacks.acknowledgments import Acknowledged
+from stacks.linter_acknowledgments import CFN_LINT_ACKNOWLEDGED
 from tests.infra.conftest import Synthesis
+from tests.infra.gates import cfn_lint
+from tests.infra.gates.apps import SynthesizedApp
+from tests.infra.gates.findings import is_a_sentence
 from tidelake.contract.deployment import StackRole
 
 
-def lint(templates: list[Path]) -> tuple[int, str]:
-    """Exit status and findings of cfn-lint."""
-    finished = subprocess.run(
-        [
-            Path(sys.executable).with_name("cfn-lint"),
-            # W3005, a dependency stated twice: CDK's own constructs do so, and it is harmless.
-            *("--ignore-checks", "W3005", "--"),
-            *templates,
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    return finished.returncode, finished.stdout
-
-
-def test_templates_have_no_finding(synthesis: Synthesis) -> None:
-    assert lint(synthesis.files()) == (0, "")
+def test_templates_have_no_finding(gated: dict[str, SynthesizedApp]) -> None:
+    templates = [template for app in gated.values() for template in app.templates()]
+    assert cfn_lint.findings(templates) == []
 
 
 def test_a_property_that_does_not_exist_is_named(dev: Synthesis, tmp_path: Path) -> None:
-    template = dev.documents[StackRole.INGESTION]
-    planted = json.loads(json.dumps(template))
+    planted = copy.deepcopy(dev.documents[StackRole.INGESTION])
     for resource in planted["Resources"].values():
         if resource["Type"] == "AWS::Kinesis::Stream":
             resource["Properties"]["Retention"] = 24
     path = tmp_path / "planted.template.json"
     path.write_text(json.dumps(planted))
-    status, findings = lint([path])
-    assert status != 0
-    assert "E3002" in findings
-    assert "'Retention'" in findings
+    [finding] = cfn_lint.findings([path])
+    assert ":E3002:" in finding
+    assert "'Retention'" in finding
+
+
+@pytest.mark.parametrize("entry", CFN_LINT_ACKNOWLEDGED, ids=lambda entry: entry.rule)
+def test_a_check_that_is_ignored_still_finds_something(entry: Acknowledged, dev: Synthesis) -> None:
+    found = cfn_lint.findings(dev.files(), ignored=["none"])
+    assert any(f":{entry.rule}:" in finding for finding in found)
+    assert is_a_sentence(entry.reason)

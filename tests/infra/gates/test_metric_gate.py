@@ -26,6 +26,10 @@ def app(planted: JsonObject) -> dict[str, JsonObject]:
                     "Properties": {"DesiredShardLevelMetrics": ["IncomingBytes"]},
                 },
                 "Firehose": {"Type": "AWS::KinesisFirehose::DeliveryStream"},
+                "Function": {
+                    "Type": "AWS::Lambda::Function",
+                    "Properties": {"Environment": {"Variables": {"TIDELAKE_ENVIRONMENT": "dev"}}},
+                },
                 "Shared": {
                     "Type": "AWS::SSM::Parameter",
                     "Properties": {"Name": "/shared/firehose", "Value": FIREHOSE},
@@ -95,8 +99,11 @@ def test_every_metric_of_an_environment_is_published(synthesis: Synthesis) -> No
         dashboard(
             search('{AWS/Kinesis,ShardId,StreamName} MetricName="IncomingBytes" StreamName="@"')
         ),
+        alarm("Tidelake", "ObjectsForgotten", Environment="dev"),
+        dashboard(["Tidelake", "EventsCurated", "Environment", "dev", {"stat": "Sum"}]),
+        dashboard(search('{AWS/ElasticMapReduce,JobFlowId} MetricName="AppsRunning"')),
     ],
-    ids=["stack output", "parameter", "widget", "search"],
+    ids=["stack output", "parameter", "widget", "search", "own", "own widget", "no cluster"],
 )
 def test_a_published_metric_passes(planted: JsonObject) -> None:
     assert problems(planted) == []
@@ -151,6 +158,22 @@ def test_a_published_metric_passes(planted: JsonObject) -> None:
             "AWS/Kinesis publishes no metric with Shard",
         ),
         (
+            alarm("Tidelake", "ObjectsForgoten", Environment="dev"),
+            "Tidelake publishes no ObjectsForgoten; see tidelake/contract/metrics.py",
+        ),
+        (
+            alarm("Tidelake", "ObjectsForgotten", Environment="prod"),
+            "Environment is 'prod', which no function of the app is told in TIDELAKE_ENVIRONMENT",
+        ),
+        (
+            alarm("Tidelake", "ObjectsForgotten"),
+            "Tidelake publishes no metric with no dimension",
+        ),
+        (
+            dashboard(search('{AWS/SQS,QueueName} MetricName="SentMessageSize"')),
+            "QueueName is None, which refers to no resource of the app",
+        ),
+        (
             {
                 "Type": "AWS::CloudWatch::CompositeAlarm",
                 "Properties": {"AlarmRule": 'ALARM("DeliveryFailing")'},
@@ -181,6 +204,16 @@ def test_a_metric_of_steps_that_emr_does_not_publish_is_named() -> None:
     )
 
 
+def test_a_search_for_a_cluster_that_the_app_has_is_named() -> None:
+    documents = app(dashboard(search('{AWS/ElasticMapReduce,JobFlowId} MetricName="AppsRunning"')))
+    documents["ingestion"]["Resources"]["Cluster"] = {"Type": "AWS::EMR::Cluster"}
+    [finding] = find_dead_metrics(documents)
+    assert finding.problem == "JobFlowId is None, which refers to no resource of the app"
+
+
 def test_every_list_of_metrics_has_its_source() -> None:
-    assert {published.source.split("/")[2] for published in CATALOGUE} == {"docs.aws.amazon.com"}
+    for published in CATALOGUE:
+        own = published.namespace == "Tidelake"
+        start = "tidelake/contract/" if own else "https://docs.aws.amazon.com/"
+        assert published.source.startswith(start)
     assert len({(entry.namespace, entry.dimensions) for entry in CATALOGUE}) == len(CATALOGUE)

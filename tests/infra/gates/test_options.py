@@ -1,39 +1,77 @@
-"""The gates over every option; that of cdk-nag runs over the same in `test_nag.py`."""
+"""The configurations that the gates look at: every option, and every two of them together.
+
+cfn-lint, cdk-nag and checkov over them are in files of their own.
+"""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import pytest
 
 from stacks.config import EnvironmentConfig
 from stacks.metric_gate import find_dead_metrics
-from stacks.options import options_of
-from tests.infra.conftest import cdk_context, synthesize
+from stacks.options import Option, options_of
 from tests.infra.gates import iam
-from tests.infra.gates.configurations import CONFIGURATIONS
-from tests.infra.gates.test_cfn_lint import lint
+from tests.infra.gates.apps import SynthesizedApp
+from tests.infra.gates.configurations import (
+    FLIPS,
+    Changes,
+    agree,
+    configurations,
+    described,
+    flipped_options,
+    nested,
+    pairs,
+)
+from tests.infra.gates.conftest import APPS
+
+OPTIONS = {option.key: option for option in options_of(EnvironmentConfig)}
 
 
-@pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_every_gate_passes_a_configuration(name: str, tmp_path: Path) -> None:
-    context = cdk_context()
-    context["environments"]["dev"] = CONFIGURATIONS[name]
-    synthesis = synthesize("dev", tmp_path, context)
-    documents = {role.stack_name("dev"): document for role, document in synthesis.documents.items()}
-    assert find_dead_metrics(documents) == []
-    assert iam.findings(documents) == []
-    assert lint(synthesis.files()) == (0, "")
+@pytest.mark.parametrize("name", APPS)
+def test_every_metric_is_published_and_every_policy_clean(
+    name: str, gated: dict[str, SynthesizedApp]
+) -> None:
+    documents = gated[name].documents
+    assert find_dead_metrics(documents) == [], described(name)
+    assert iam.findings(documents) == [], described(name)
 
 
-def test_the_configurations_flip_every_option() -> None:
-    flipped = {
-        f"{section}.{key}" if isinstance(options, dict) else section
-        for sections in CONFIGURATIONS.values()
-        for section, options in sections.items()
-        for key in (options if isinstance(options, dict) else [None])
-    }
-    # One release runs the job so far, so that there is nothing to flip to.
-    assert {option.key for option in options_of(EnvironmentConfig)} - flipped == {
-        "cluster.release_label"
-    }
+@pytest.mark.parametrize("key", OPTIONS)
+def test_an_option_is_flipped(key: str) -> None:
+    assert key in flipped_options(), "give it a row in FLIPS"
+
+
+@pytest.mark.parametrize("changes", [changes for row in FLIPS for changes in row], ids=str)
+def test_a_change_is_allowed_and_differs_from_the_default(changes: Changes) -> None:
+    assert agree(changes)
+    for key, value in changes.items():
+        assert value != listed_default(OPTIONS[key])
+
+
+def listed_default(option: Option) -> object:
+    return list(option.default) if isinstance(option.default, tuple) else option.default
+
+
+def test_every_two_changes_that_agree_are_made_together() -> None:
+    together = list(configurations().values())
+    missing = [
+        (first, second)
+        for (_, first), (_, second) in pairs()
+        if agree(first, second) and not any(holds(c, first) and holds(c, second) for c in together)
+    ]
+    assert missing == []
+
+
+def holds(configuration: Changes, changes: Changes) -> bool:
+    return all(
+        configuration.get(section) == value
+        if not isinstance(value, dict)
+        else value.items() <= configuration.get(section, {}).items()
+        for section, value in nested(changes).items()
+    )
+
+
+def test_two_changes_that_do_not_agree_are_told_apart_by_the_configuration_itself() -> None:
+    refused = [{*first, *second} for (_, first), (_, second) in pairs() if not agree(first, second)]
+    assert {"cluster.capacity", "cluster.scaling"} in refused
+    assert {"network.vpc_id", "network.subnet_ids", "network.flow_log_days"} in refused

@@ -13,6 +13,7 @@ from moto import mock_aws
 from tidelake.contract.settings import StepTriggerSettings
 
 SETTINGS = StepTriggerSettings(
+    environment="dev",
     cluster_id="j-1K48XXXXXXHCB",
     lake_bucket="lake",
     job_uri="s3://assets/curate.py",

@@ -216,5 +216,5 @@ def test_settings_are_read_when_first_needed(
     monkeypatch.undo()
     for key in SETTINGS.to_env():
         monkeypatch.delenv(key, raising=False)
-    with pytest.raises(ConfigurationError, match="TIDELAKE_CLUSTER_ID"):
+    with pytest.raises(ConfigurationError, match="TIDELAKE_ENVIRONMENT"):
         trigger.handler(batch(created("a")), None)

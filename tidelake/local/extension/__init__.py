@@ -6,7 +6,10 @@ from importlib import import_module
 
 from tidelake.local.settings import LocalSettings
 
-MODULES = ("firehose", "kinesis", "s3", "sqs", "emr", "cloudformation", "settling")
+MODULES = (
+    *("firehose", "kinesis", "s3", "sqs", "emr"),
+    *("cloudwatch", "cloudformation", "settling"),
+)
 """The modules of this package that `install` loads, in order."""
 
 INERT_TYPES = frozenset(

@@ -1,19 +1,17 @@
-"""A realistic access log out of nothing but a seed, for the demo and for tests."""
+"""A realistic access log, in the Apache combined format."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+
+from tidelake.sources.synthetic.draw import Draw
 
 _START = datetime(2026, 3, 2, tzinfo=UTC)
 _DAYS = 3
 _BAD_SHARE = 0.002
 _REPEAT_SHARE = 0.004
-
-_T = TypeVar("_T")
 
 _PATHS = (
     "/", "/favicon.ico", "/index.html", "/style.css", "/app.js", "/robots.txt", "/login",
@@ -36,6 +34,7 @@ _AGENTS = (
     "-",
 )
 _STATUSES = (200,) * 84 + (304,) * 6 + (404,) * 5 + (301,) * 3 + (206, 500)
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _BAD_LINES = (
     '198.51.100.7 - - [31/Feb/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 512 "-" "curl/8.5.0"',
     '198.51.100.8 - - [02/Mar/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 512 "-" "cut off in the mi',
@@ -50,7 +49,7 @@ def access_log_lines(count: int, *, seed: int = 1) -> Iterator[str]:
     The same seed gives the same lines on every machine. About 2 in 1,000 are broken, 4 in 1,000
     repeat the line before; among the others are IPv6 clients, users, escapes and `-` requests.
     """
-    draw = _Draw(seed)
+    draw = Draw(seed)
     clients = [_client(draw) for _ in range(400)]
     span = timedelta(days=_DAYS) / max(count, 1)
     line = ""
@@ -70,34 +69,29 @@ def write_access_log(path: Path, *, lines: int = 10_000, seed: int = 1) -> None:
         file.writelines(f"{line}\n" for line in access_log_lines(lines, seed=seed))
 
 
-class _Draw:
-    """Draws that depend on `random.random` alone, which every version of Python keeps alike."""
+class WebLogLines:
+    """Lines of an endless access log, at the times asked for."""
 
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)  # noqa: S311 - no secret
+    def __init__(self, draw: Draw) -> None:
+        self._draw = draw
+        self._clients = [_client(draw) for _ in range(400)]
 
-    def share(self) -> float:
-        return self._random.random()
+    def line(self, at: datetime) -> str:
+        return _line(self._draw, self._clients, at)
 
-    def below(self, bound: int) -> int:
-        return int(self._random.random() * bound)
-
-    def one_of(self, choices: Sequence[_T]) -> _T:
-        return choices[self.below(len(choices))]
-
-    def popular(self, choices: Sequence[_T]) -> _T:
-        """As `one_of`, but the earlier ones much more often, as with paths and clients."""
-        return choices[int(self._random.random() ** 2 * len(choices))]
+    def refused_line(self, at: datetime) -> str:
+        """A line that cannot become an event, since it was cut off before its last quote."""
+        return self.line(at)[:-1]
 
 
-def _client(draw: _Draw) -> str:
+def _client(draw: Draw) -> str:
     """An address of the ranges for documentation (RFC 5737, RFC 3849)."""
     if draw.share() < 0.15:
         return f"2001:db8:{draw.below(65_536):x}::{1 + draw.below(65_535):x}"
     return f"{draw.one_of(('192.0.2', '198.51.100', '203.0.113'))}.{1 + draw.below(254)}"
 
 
-def _line(draw: _Draw, clients: Sequence[str], at: datetime) -> str:
+def _line(draw: Draw, clients: Sequence[str], at: datetime) -> str:
     client = draw.popular(clients)
     user = "harbour" if draw.share() < 0.01 else "-"
     if draw.share() < 0.003:
@@ -108,7 +102,6 @@ def _line(draw: _Draw, clients: Sequence[str], at: datetime) -> str:
         status = draw.one_of(_STATUSES)
         size = "-" if status == 304 else str(200 + draw.below(60_000))
     # English month names, whatever the machine's locale says.
-    month = ("Jan", "Feb", "Mar")[at.month - 1]
-    time = f"{at.day:02}/{month}/{at.year}:{at:%H:%M:%S} +0000"
+    time = f"{at.day:02}/{_MONTHS[at.month - 1]}/{at.year}:{at:%H:%M:%S} +0000"
     referrer, agent = draw.one_of(_REFERRERS), draw.popular(_AGENTS)
     return f'{client} - {user} [{time}] "{request}" {status} {size} "{referrer}" "{agent}"'

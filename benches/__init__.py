@@ -1,0 +1,1 @@
+"""What the project costs, measured against named peers; see `benches/README.md`."""

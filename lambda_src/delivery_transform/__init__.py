@@ -1,0 +1,1 @@
+"""Holds records to the contract between the data stream and their conversion to Parquet."""

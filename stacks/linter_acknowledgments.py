@@ -1,0 +1,84 @@
+"""Findings of checkov and cfn-lint that stay, each with its reason; as in `acknowledgments.py`."""
+
+from __future__ import annotations
+
+from stacks.acknowledgments import Acknowledged
+
+_FUNCTIONS = ("Trigger/Submit/Function", "Transform/Check/Function")
+# CDK's own function that empties the buckets of an environment whose data goes with it.
+_EMPTYING = "Custom::S3AutoDeleteObjectsCustomResourceProvider"
+
+CHECKOV_ACKNOWLEDGED = (
+    Acknowledged(
+        rule="CKV_AWS_18",
+        where=("Lake/AccessLogs", "Audit/Logs"),
+        reason=(
+            "These buckets hold logs of access themselves; a log of the log would grow with "
+            "every line that it holds."
+        ),
+    ),
+    Acknowledged(
+        rule="CKV_AWS_27",
+        where=("Trigger/Queue", "Trigger/DeadLetters"),
+        reason=(
+            "SQS encrypts the queues with its own keys; their messages name objects of the lake, "
+            "and hold nothing of what is in them."
+        ),
+    ),
+    Acknowledged(
+        rule="CKV_AWS_67",
+        where=("Audit/Trail",),
+        reason=(
+            "The trail holds the data events of one stream and one bucket, which are in this "
+            "region; a trail of the account is for its owner to have."
+        ),
+    ),
+    Acknowledged(
+        rule="CKV_AWS_111",
+        where=("Spark/NodeRole",),
+        reason=(
+            "Opening channels of Session Manager takes no resource in IAM; what they reach is the "
+            "node itself."
+        ),
+    ),
+    Acknowledged(
+        rule="CKV_AWS_115",
+        where=(*_FUNCTIONS, _EMPTYING),
+        reason=(
+            "A reservation takes from what all functions of the account share; the batches of a "
+            "queue, or the stack's own deletion, keep these to few instances."
+        ),
+    ),
+    Acknowledged(
+        rule="CKV_AWS_116",
+        where=(*_FUNCTIONS, _EMPTYING),
+        reason=(
+            "The rule is about asynchronous calls; these functions are handed a queue with dead "
+            "letters of its own, or are called by CloudFormation, which waits for the answer."
+        ),
+    ),
+    Acknowledged(
+        rule="CKV_AWS_117",
+        where=(*_FUNCTIONS, _EMPTYING),
+        reason=(
+            "The functions call public AWS endpoints by TLS and nothing in the VPC; within, they "
+            "would need interface endpoints and network interfaces for no gain."
+        ),
+    ),
+    Acknowledged(
+        rule="CKV_AWS_173",
+        where=_FUNCTIONS,
+        reason=(
+            "The variables are names of resources and hold no secret; Lambda encrypts them with "
+            "its own key."
+        ),
+    ),
+)
+
+CFN_LINT_ACKNOWLEDGED = (
+    Acknowledged(
+        rule="W3005",
+        where=("every template",),
+        reason="The constructs of the CDK state a dependency twice, which is harmless.",
+    ),
+)

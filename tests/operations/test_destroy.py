@@ -1,0 +1,306 @@
+"""Destroying an environment: on the local AWS, and against a strict stand-in for what it lacks."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from rich.console import Console
+
+from tests.infra.conftest import PROJECT
+from tests.infra.deployment import Deployments
+from tidelake.client.outputs import read_outputs
+from tidelake.contract.deployment import Output, StackRole
+from tidelake.contract.errors import CommandError, ConfigurationError
+from tidelake.local.endpoint import local_client
+from tidelake.local.leftovers import find_leftovers
+from tidelake.local.lifecycle import running_local_aws
+from tidelake.operations.access import AwsAccess
+from tidelake.operations.destroy import DestroyOptions, destroy
+from tidelake.operations.stacks import Resource
+
+TIDELAKE = Path(sys.executable).with_name("tidelake")
+
+
+@pytest.fixture(scope="module")
+def deployments(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployments]:
+    """A local AWS of its own: what a test leaves there is what it is about."""
+    folder = tmp_path_factory.mktemp("destroy")
+    with running_local_aws(project_dir=PROJECT, state_dir=folder) as server:
+        yield Deployments(server.endpoint, folder)
+
+
+def run_destroy(
+    deployments: Deployments, environment: str, *options: str, typed: str = ""
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [TIDELAKE, "destroy", "--environment", environment, *options],
+        cwd=PROJECT,
+        env=deployments.tool_environment,
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def lake_bucket(deployments: Deployments, environment: str) -> str:
+    cloudformation = local_client("cloudformation", deployments.endpoint)
+    return read_outputs(cloudformation, environment)[Output.LAKE_BUCKET]
+
+
+def kinds(lines: str) -> set[str]:
+    """The types of resources in an indented list."""
+    return {line.split()[0] for line in lines.splitlines() if line.startswith("  AWS::")}
+
+
+@pytest.mark.slow
+def test_prod_is_destroyed_once_its_name_is_typed_and_what_is_left_is_listed(
+    deployments: Deployments,
+) -> None:
+    deployments.deploy("prod")
+    cloudformation = local_client("cloudformation", deployments.endpoint)
+    stream = cloudformation.describe_stack_resources(StackName="tidelake-prod-ingestion")
+    [stream_name] = [
+        resource["PhysicalResourceId"]
+        for resource in stream["StackResources"]
+        if resource["ResourceType"] == "AWS::Kinesis::Stream"
+    ]
+
+    for typed in ("", "yes\n", "prod \n"):
+        refused = run_destroy(deployments, "prod", typed=typed)
+        assert refused.returncode == 2
+        assert "allowed: the environment's name, prod" in refused.stderr
+    stack = cloudformation.describe_stacks(StackName="tidelake-prod-storage")["Stacks"][0]
+    assert stack["EnableTerminationProtection"]
+
+    bucket = lake_bucket(deployments, "prod")
+    s3 = local_client("s3", deployments.endpoint)
+    s3.put_object(Bucket=bucket, Key="streaming-data/kept", Body=b"x")
+    done = run_destroy(deployments, "prod", typed="prod\n")
+    assert done.returncode == 0, done.stderr
+    before, after = done.stdout.split("Left, for you to keep or to delete:")
+    assert {"AWS::S3::Bucket", "AWS::KMS::Key", "AWS::Kinesis::Stream"} <= kinds(before)
+    assert kinds(after) == kinds(before)
+    assert f"  AWS::Kinesis::Stream {stream_name}" in after.splitlines()
+    assert done.stdout.count("Termination protection of tidelake-prod-") == 4
+    assert "Termination protection of cluster j-" in done.stdout
+
+    assert cloudformation.describe_stacks()["Stacks"][0]["StackName"] == "CDKToolkit"
+    local_client("kinesis", deployments.endpoint).describe_stream_summary(StreamName=stream_name)
+    assert s3.get_object(Bucket=bucket, Key="streaming-data/kept")["Body"].read() == b"x"
+
+
+@pytest.mark.slow
+def test_dev_is_just_destroyed_and_leaves_nothing(deployments: Deployments) -> None:
+    before = find_leftovers(deployments.endpoint)
+    deployments.deploy("dev")
+    bucket = lake_bucket(deployments, "dev")
+    for body in (b"first version", b"second version"):
+        local_client("s3", deployments.endpoint).put_object(Bucket=bucket, Key="key", Body=body)
+    done = run_destroy(deployments, "dev")
+    assert done.returncode == 0, done.stderr
+    assert "Nothing will remain" in done.stdout
+    assert done.stdout.endswith("Nothing is left.\n")
+    assert find_leftovers(deployments.endpoint) == before
+
+
+@pytest.mark.slow
+def test_what_is_not_deployed_is_not_destroyed(deployments: Deployments) -> None:
+    refused = run_destroy(deployments, "stage", "--yes", "stage")
+    assert refused.returncode == 2
+    assert refused.stderr == (
+        "tidelake: environment = 'stage' is not allowed; "
+        "allowed: one that is deployed; this one has no stacks\n"
+    )
+
+
+# What is deployed in the tests below: one stack that an earlier attempt left, in AWS's own words.
+STACK_ID = "arn:aws:cloudformation:eu-central-1:123456789012:stack/tidelake-prod-processing/1"
+CLUSTER = "j-2AXXXXXXGAPLF"
+MAPPING = "a1b2c3d4-5678-90ab-cdef-11111EXAMPLE"
+
+
+class Stubs:
+    """Strict clients: each call must be the next expected one, and fit AWS's service model."""
+
+    def __init__(self) -> None:
+        self.clients = {
+            name: boto3.client(
+                name,
+                region_name="eu-central-1",
+                aws_access_key_id="test",
+                aws_secret_access_key="test",
+            )
+            for name in ("cloudformation", "emr", "lambda")
+        }
+        self.stubs = {name: Stubber(client) for name, client in self.clients.items()}
+
+    def expect_half_an_environment(self, *, cluster_state: str | None) -> None:
+        """Its processing stack, with a cluster in that state, or with none of its own."""
+        cloudformation = self.stubs["cloudformation"]
+        for role in StackRole:
+            if role is not StackRole.PROCESSING:
+                cloudformation.add_client_error("describe_stacks", "ValidationError")
+                continue
+            stack = {
+                "StackName": "tidelake-prod-processing",
+                "StackId": STACK_ID,
+                "StackStatus": "UPDATE_COMPLETE",
+                "CreationTime": datetime(2026, 11, 1, tzinfo=UTC),
+                "EnableTerminationProtection": True,
+            }
+            cloudformation.add_response("describe_stacks", {"Stacks": [stack]})
+            self._expect_resources(has_cluster=cluster_state is not None)
+        cluster = {"TerminationProtected": True, "Status": {"State": cluster_state}}
+        self.expect_lifting()
+        if cluster_state is not None:
+            self.stubs["emr"].add_response("describe_cluster", {"Cluster": cluster})
+
+    def _expect_resources(self, *, has_cluster: bool) -> None:
+        kept = {"Logs": {"DeletionPolicy": "Retain"}}
+        cloudformation = self.stubs["cloudformation"]
+        # boto3 parses the template itself.
+        cloudformation.add_response(
+            "get_template", {"TemplateBody": json.dumps({"Resources": kept})}
+        )
+        listed = [
+            {
+                "LogicalResourceId": logical_id,
+                "PhysicalResourceId": physical_id,
+                "ResourceType": kind,
+                "LastUpdatedTimestamp": datetime(2026, 11, 1, tzinfo=UTC),
+                "ResourceStatus": "CREATE_COMPLETE",
+            }
+            for logical_id, physical_id, kind in (
+                ("Cluster", CLUSTER, "AWS::EMR::Cluster"),
+                ("Logs", "trigger-logs", "AWS::Logs::LogGroup"),
+                ("Mapping", MAPPING, "AWS::Lambda::EventSourceMapping"),
+            )
+            if has_cluster or logical_id != "Cluster"
+        ]
+        cloudformation.add_response("list_stack_resources", {"StackResourceSummaries": listed})
+
+    def expect_lifting(self) -> None:
+        self.stubs["cloudformation"].add_response(
+            "update_termination_protection",
+            {"StackId": STACK_ID},
+            {"StackName": "tidelake-prod-processing", "EnableTerminationProtection": False},
+        )
+
+    def expect_cluster_lifting(self) -> None:
+        self.stubs["emr"].add_response(
+            "set_termination_protection",
+            {},
+            {"JobFlowIds": [CLUSTER], "TerminationProtected": False},
+        )
+
+    def expect_events(self) -> None:
+        event = {
+            "StackId": STACK_ID,
+            "EventId": "1",
+            "StackName": "tidelake-prod-processing",
+            "Timestamp": datetime(2026, 11, 2, tzinfo=UTC),
+        }
+        skipped = {
+            "ResourceType": "AWS::Logs::LogGroup",
+            "PhysicalResourceId": "trigger-logs",
+            "ResourceStatus": "DELETE_SKIPPED",
+        }
+        deleted = {
+            "ResourceType": "AWS::EMR::Cluster",
+            "PhysicalResourceId": CLUSTER,
+            "ResourceStatus": "DELETE_COMPLETE",
+        }
+        self.stubs["cloudformation"].add_response(
+            "describe_stack_events",
+            {"StackEvents": [event | deleted, event | skipped]},
+            {"StackName": STACK_ID},
+        )
+
+    def destroy(
+        self, confirmation: str, run_cdk: Callable[[DestroyOptions, AwsAccess], None]
+    ) -> list[Resource]:
+        for stub in self.stubs.values():
+            stub.activate()
+        left = destroy(
+            DestroyOptions(
+                environment="prod", confirmation=confirmation, project_dir=Path("nowhere")
+            ),
+            AwsAccess(client=self.clients.__getitem__, tool_environment={}),
+            Console(file=io.StringIO()),
+            ask=lambda _: pytest.fail("asked, though the name was given"),
+            run_cdk=run_cdk,
+        )
+        for stub in self.stubs.values():
+            stub.assert_no_pending_responses()
+        return left
+
+
+def test_what_an_earlier_attempt_left_is_destroyed_by_the_same_command() -> None:
+    stubs = Stubs()
+    stubs.expect_half_an_environment(cluster_state="WAITING")
+    stubs.expect_cluster_lifting()
+    stubs.expect_events()
+    ran: list[str] = []
+    left = stubs.destroy("prod", lambda options, _: ran.append(options.environment))
+    assert ran == ["prod"]
+    assert left == [Resource("AWS::Logs::LogGroup", "trigger-logs")]
+
+
+def test_a_cluster_that_has_ended_is_left_alone() -> None:
+    stubs = Stubs()
+    stubs.expect_half_an_environment(cluster_state="TERMINATED_WITH_ERRORS")
+    stubs.expect_events()
+    assert len(stubs.destroy("prod", lambda *_: None)) == 1
+
+
+def test_a_cluster_that_the_trigger_launched_is_ended_before_its_network_goes() -> None:
+    stubs = Stubs()
+    stubs.expect_half_an_environment(cluster_state=None)
+    stubs.stubs["lambda"].add_response(
+        "update_event_source_mapping", {}, {"UUID": MAPPING, "Enabled": False}
+    )
+    emr = stubs.stubs["emr"]
+    named = [
+        {"Id": CLUSTER, "Name": "tidelake-prod-processing"},
+        {"Id": "j-OTHER", "Name": "tidelake-dev-processing"},
+    ]
+    emr.add_response("list_clusters", {"Clusters": named})
+    emr.add_response("terminate_job_flows", {}, {"JobFlowIds": [CLUSTER]})
+    ended = {"Status": {"State": "TERMINATED"}}
+    emr.add_response("describe_cluster", {"Cluster": ended}, {"ClusterId": CLUSTER})
+    stubs.expect_events()
+    assert len(stubs.destroy("prod", lambda *_: None)) == 1
+
+
+def test_another_name_changes_nothing() -> None:
+    stubs = Stubs()
+    stubs.expect_half_an_environment(cluster_state="WAITING")
+    with pytest.raises(ConfigurationError, match="allowed: the environment's name, prod"):
+        stubs.destroy("dev", lambda *_: pytest.fail("destroyed"))
+    # Neither was protection lifted nor the cluster touched.
+    with pytest.raises(AssertionError):
+        stubs.stubs["cloudformation"].assert_no_pending_responses()
+    with pytest.raises(AssertionError):
+        stubs.stubs["emr"].assert_no_pending_responses()
+
+
+def test_a_failure_of_the_cdk_is_passed_on() -> None:
+    def fail(*_: object) -> None:
+        raise CommandError("cdk destroy ended with exit status 1")
+
+    stubs = Stubs()
+    stubs.expect_half_an_environment(cluster_state="WAITING")
+    stubs.expect_cluster_lifting()
+    with pytest.raises(CommandError):
+        stubs.destroy("prod", fail)

@@ -1,0 +1,1 @@
+"""Realistic lines of every source out of a seed, for the demo, for load and for tests."""
