@@ -49,6 +49,30 @@ def positive(text: str) -> int:
     return number
 
 
+def moment(text: str) -> datetime:
+    """A time so long ago, such as 2h, or in ISO 8601, such as 2026-11-22T10; UTC by default."""
+    age = re.fullmatch(r"(\d{1,6})([smhd])", text)
+    if age is not None:
+        return datetime.now(UTC) - _AGES[age[2]] * int(age[1])
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not allowed; allowed: 30s, 15m, 2h, 1d or a time such as 2026-11-22T10"
+        ) from None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def add_environment(parser: argparse.ArgumentParser) -> None:
+    """`--environment`: whose lake."""
+    parser.add_argument(
+        "--environment",
+        default="local",
+        metavar="NAME",
+        help="whose lake: local, dev, prod (default: %(default)s)",
+    )
+
+
 def add_source(parser: argparse.ArgumentParser) -> None:
     """`--source`: what the lines are."""
     parser.add_argument(
@@ -74,24 +98,15 @@ def add_start(parser: argparse.ArgumentParser) -> None:
         dest="start",
         type=_since,
         metavar="TIME",
-        help="begin with what arrived since then: 30s, 15m, 2h, 1d or 2026-01-31T08:00:00Z",
+        help="begin with what arrived since then: 30s, 15m, 2h, 1d or 2026-01-31T08",
     )
 
 
 def _since(text: str) -> Position:
-    """A position at a time that is so long ago, or is given with its zone."""
-    now = datetime.now(UTC)
-    age = re.fullmatch(r"(\d{1,6})([smhd])", text)
-    try:
-        moment = datetime.fromisoformat(text) if age is None else now - _AGES[age[2]] * int(age[1])
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None or moment > now:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not allowed; allowed: 30s, 15m, 2h, 1d or a time in the past with its "
-            "zone, such as 2026-01-31T08:00:00Z"
-        )
-    return Position.at(moment)
+    since = moment(text)
+    if since > datetime.now(UTC):
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; allowed: a time in the past")
+    return Position.at(since)
 
 
 def add_stream(parser: argparse.ArgumentParser) -> None:

@@ -10,6 +10,8 @@ EMR_LOG_PREFIX = "emr-logs/"
 QUERY_RESULT_PREFIX = "query-results/"
 SOURCE_PREFIX = "source-records/"
 BATCH_RESULT_PREFIX = "batch-results/"
+REPLAY_PREFIX = "replays/"
+"""Markers of what was put back on the data stream; they never expire."""
 
 RAW_PARTITION_COLUMNS = ("year", "month", "day", "hour")
 RAW_DELIVERY_PREFIX = (
