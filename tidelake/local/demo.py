@@ -11,10 +11,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tidelake.client.boto_transport import BotoTransport
 from tidelake.client.consumed_events import tally
 from tidelake.client.consumer import Consumer
 from tidelake.client.dead_letters import DeadLetterFile
+from tidelake.client.fast_transport import FastTransport
 from tidelake.client.outputs import read_outputs
 from tidelake.client.producer import Producer
 from tidelake.client.send import InputCounts, SendProgress, check_input, send
@@ -303,5 +303,5 @@ class _Demo:
         ):
             self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    def _transport(self, pipeline: Pipeline) -> BotoTransport:
-        return BotoTransport(local_client("kinesis", pipeline.endpoint))
+    def _transport(self, pipeline: Pipeline) -> FastTransport:
+        return FastTransport(local_client("kinesis", pipeline.endpoint))
