@@ -29,7 +29,7 @@ RETRYABLE_CODES = frozenset(
 )
 """Kinesis API reference, "Common Errors" and the errors of PutRecords and GetRecords."""
 
-_MAX_PAGE_RECORDS = 10_000
+MAX_PAGE_RECORDS = 10_000
 
 
 class BotoTransport:
@@ -90,7 +90,7 @@ class BotoTransport:
 
     def get_records(self, stream: str, shard_id: str, iterator: str) -> Page:
         with transport_errors("GetRecords", stream):
-            reply = self._client.get_records(ShardIterator=iterator, Limit=_MAX_PAGE_RECORDS)
+            reply = self._client.get_records(ShardIterator=iterator, Limit=MAX_PAGE_RECORDS)
         records = [
             ReceivedRecord(
                 data=entry["Data"],
@@ -106,6 +106,9 @@ class BotoTransport:
         return Page(
             records, next_iterator if next_iterator else None, reply.get("MillisBehindLatest", 0)
         )
+
+    def leave_shard(self, shard_id: str) -> None:
+        """Nothing is held for a shard: each call stands alone."""
 
 
 def shard_of(entry: dict[str, Any]) -> Shard:
