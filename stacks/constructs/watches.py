@@ -34,6 +34,16 @@ def pipeline_watches(config: MonitoringConfig, metrics: PipelineMetrics) -> Iter
     yield from _ingest(config, metrics)
     if metrics.delivery_stream_name is not None:
         yield from _delivery(config, metrics)
+    if metrics.counter_failure_queue_name is not None:
+        yield Watch(
+            name="RecordsUncounted",
+            metric=metrics.counter_failures("ApproximateNumberOfMessagesVisible", "Maximum"),
+            threshold=0,
+            description=(
+                "Records of the data stream hold no event; where each lies stands in a message of "
+                "the queue. No data means an empty queue."
+            ),
+        )
     if SharedId.TRANSFORM_FUNCTION in metrics.functions:
         yield from _transform(metrics)
     for function in metrics.functions:
