@@ -68,9 +68,11 @@ class MonitoringStack(PipelineStack):
             cluster_name=StackRole.PROCESSING.stack_name(environment),
             topic=topic,
         )
-        functions = [SharedId.TRIGGER_FUNCTION]
-        if delivery.transform:
-            functions.insert(0, SharedId.TRANSFORM_FUNCTION)
+        functions = {
+            SharedId.COUNTER_FUNCTION: self.config.consumer_function.enabled,
+            SharedId.TRANSFORM_FUNCTION: delivery.transform,
+            SharedId.TRIGGER_FUNCTION: True,
+        }
         return PipelineMetrics(
             environment=environment,
             stream_name=stream.stream_name,
@@ -78,7 +80,11 @@ class MonitoringStack(PipelineStack):
                 SharedId.DELIVERY_STREAM.read(self, environment) if delivery.enabled else None
             ),
             cluster_id=cluster_id,
-            functions={function: function.read(self, environment) for function in functions},
+            functions={
+                function: function.read(self, environment)
+                for function, is_there in functions.items()
+                if is_there
+            },
             trigger_queue_name=SharedId.TRIGGER_QUEUE.read(self, environment),
             dead_letter_queue_name=SharedId.TRIGGER_DEAD_LETTERS.read(self, environment),
             counter_failure_queue_name=(
