@@ -60,7 +60,8 @@ class MonitoringStack(PipelineStack):
 
     def _metrics(self, stream: kinesis.IStream, topic: sns.ITopic) -> PipelineMetrics:
         environment, delivery = self.config.environment, self.config.delivery
-        cluster_id = SharedId.CLUSTER.read(self, environment)
+        persistent = not self.config.cluster.on_demand
+        cluster_id = SharedId.CLUSTER.read(self, environment) if persistent else None
         cluster_events = ClusterEvents(
             self,
             "Emr",
@@ -68,7 +69,11 @@ class MonitoringStack(PipelineStack):
             cluster_name=StackRole.PROCESSING.stack_name(environment),
             topic=topic,
         )
-        functions = [SharedId.TRIGGER_FUNCTION]
+        functions = [
+            SharedId.TRIGGER_FUNCTION,
+            SharedId.OUTCOME_FUNCTION,
+            SharedId.SWEEP_FUNCTION,
+        ]
         if delivery.transform:
             functions.insert(0, SharedId.TRANSFORM_FUNCTION)
         return PipelineMetrics(

@@ -19,6 +19,8 @@ class SharedId(Enum):
     TRANSFORM_FUNCTION = "transform-function"
     CLUSTER = "cluster"
     TRIGGER_FUNCTION = "trigger-function"
+    OUTCOME_FUNCTION = "outcome-function"
+    SWEEP_FUNCTION = "sweep-function"
     TRIGGER_QUEUE = "trigger-queue"
     TRIGGER_DEAD_LETTERS = "trigger-dead-letters"
 
