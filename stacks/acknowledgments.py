@@ -239,8 +239,8 @@ _NIST = (
         rule="NIST.800.53.R5-LambdaDLQ",
         where=_FUNCTIONS,
         reason=(
-            "The trigger is handed a queue, which has a dead-letter queue; what the asynchronous calls "
-            "of the others would have done is done by the next sweep."
+            "The trigger is handed a queue, which has a dead-letter queue; what a failed call of "
+            "the others would have done, the next sweep does."
         ),
     ),
     Acknowledged(
