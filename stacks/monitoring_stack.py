@@ -60,7 +60,8 @@ class MonitoringStack(PipelineStack):
 
     def _metrics(self, stream: kinesis.IStream, topic: sns.ITopic) -> PipelineMetrics:
         environment, delivery = self.config.environment, self.config.delivery
-        cluster_id = SharedId.CLUSTER.read(self, environment)
+        persistent = not self.config.cluster.on_demand
+        cluster_id = SharedId.CLUSTER.read(self, environment) if persistent else None
         cluster_events = ClusterEvents(
             self,
             "Emr",
@@ -72,6 +73,8 @@ class MonitoringStack(PipelineStack):
             SharedId.COUNTER_FUNCTION: self.config.consumer_function.enabled,
             SharedId.TRANSFORM_FUNCTION: delivery.transform,
             SharedId.TRIGGER_FUNCTION: True,
+            SharedId.OUTCOME_FUNCTION: True,
+            SharedId.SWEEP_FUNCTION: True,
         }
         return PipelineMetrics(
             environment=environment,

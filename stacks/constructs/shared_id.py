@@ -21,6 +21,8 @@ class SharedId(Enum):
     COUNTER_FAILURES = "counter-failures"
     CLUSTER = "cluster"
     TRIGGER_FUNCTION = "trigger-function"
+    OUTCOME_FUNCTION = "outcome-function"
+    SWEEP_FUNCTION = "sweep-function"
     TRIGGER_QUEUE = "trigger-queue"
     TRIGGER_DEAD_LETTERS = "trigger-dead-letters"
 

@@ -65,6 +65,16 @@ _FUNCTIONS = {
         "The trigger could not submit a step: see its log group. Its events stay queued and are "
         "tried again. No data means that it did not run.",
     ),
+    SharedId.OUTCOME_FUNCTION: (
+        "OutcomeFailing",
+        "The function that follows batches as EMR tells of their steps failed: see its log group. "
+        "The sweep finds what it missed. No data means that it did not run.",
+    ),
+    SharedId.SWEEP_FUNCTION: (
+        "SweepFailing",
+        "The sweep failed: see its log group. What EMR's events do not tell is not found until it "
+        "runs again. No data means that it did not run.",
+    ),
 }
 """Name and description of the alarm on a function's errors; Firehose counts those of its own."""
 

@@ -66,6 +66,8 @@ def test_alarms_cover_every_hop(dev: Synthesis) -> None:
         "DeliveryBehind": ("KinesisMillisBehindLatest", above, 1_800_000),
         "ConversionFailing": ("FailedConversion.Records", above, 0),
         "TriggerFailing": ("Errors", above, 0),
+        "OutcomeFailing": ("Errors", above, 0),
+        "SweepFailing": ("Errors", above, 0),
         "ObjectsUntaken": ("ApproximateAgeOfOldestMessage", above, 600),
         "DeadLetters": ("ApproximateNumberOfMessagesVisible", above, 0),
         "StepsFailing": ("MatchedEvents", above, 0),
@@ -121,7 +123,7 @@ def test_one_alarm_stands_for_the_whole_pipeline(synthesis: Synthesis) -> None:
     [composite] = synthesis.resources("AWS::CloudWatch::CompositeAlarm")
     text, references = rendered(composite["Properties"]["AlarmRule"])
     assert text.startswith("(ALARM(")
-    assert text.count(" OR ") == 16
+    assert text.count(" OR ") == 18
     named = {reference["Fn::GetAtt"][0] for reference in references.values()}
     resources = synthesis.documents[StackRole.MONITORING]["Resources"]
     assert named == {
@@ -199,11 +201,11 @@ def test_alarms_are_posted_to_each_configured_url(configured: Configured) -> Non
     ],
 )
 def test_a_step_that_failed_and_a_cluster_that_ended_are_told_to_the_topic(
-    detail_type: str, states: list[str], synthesis: Synthesis
+    detail_type: str, states: list[str], persistent: Synthesis
 ) -> None:
-    rule_id, pattern = rule(synthesis, detail_type)
+    rule_id, pattern = rule(persistent, detail_type)
     assert pattern["detail"] == {"clusterId": [{"Ref": ANY}], "state": states}
-    resources = synthesis.documents[StackRole.MONITORING]["Resources"]
+    resources = persistent.documents[StackRole.MONITORING]["Resources"]
     [target] = resources[rule_id]["Properties"]["Targets"]
     assert resources[target["Arn"]["Ref"]]["Type"] == "AWS::SNS::Topic"
 
@@ -222,7 +224,10 @@ def test_clusters_that_come_and_go_are_known_by_their_names_and_may_end(tmp_path
         for entry in Template.from_stack(stack).find_resources("AWS::Events::Rule").values()
     ]
     assert patterns == [
-        {"name": [{"prefix": "curate-"}], "state": ["FAILED", "CANCELLED", "INTERRUPTED"]},
+        {
+            "name": [{"prefix": "curate-"}, {"prefix": "maintain-"}],
+            "state": ["FAILED", "CANCELLED", "INTERRUPTED"],
+        },
         {"name": ["tidelake-dev-processing"], "state": ["TERMINATED_WITH_ERRORS"]},
     ]
 
