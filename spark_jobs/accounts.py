@@ -62,6 +62,21 @@ def first_insertions(tables: Tables, batch: Batch) -> dict[str, int]:
     return found
 
 
+def result_of(batch: Batch, batch_id: str, insertions: Mapping[str, int]) -> BatchResult:
+    """The sum of the batch's rows for the ledger."""
+    read = sum(count.read for count in batch.objects.values())
+    events = sum(insertions.values())
+    return BatchResult(
+        batch_id=batch_id,
+        read=read,
+        events=events,
+        duplicates=read - batch.quarantined - events,
+        quarantined=batch.quarantined,
+        objects=len(batch.objects) + len(batch.unreadable),
+        unreadable=len(batch.unreadable),
+    )
+
+
 def ledger_rows(
     spark: SparkSession, batch: Batch, batch_id: str, insertions: Mapping[str, int]
 ) -> DataFrame:
@@ -94,7 +109,7 @@ def ledger_rows(
     )
 
 
-def put_aside(tables: Tables, batch: Batch, batch_id: str) -> None:
+def set_aside(tables: Tables, batch: Batch, batch_id: str) -> None:
     """Insert what a batch cannot take in into `quarantine`, each once, whatever batch brings it."""
     with_bad_rows = [uri for uri, count in batch.objects.items() if count.quarantined]
     objects = [*batch.unreadable, *with_bad_rows]

@@ -30,7 +30,8 @@ from spark_jobs.accounts import (
     enter,
     first_insertions,
     ledger_rows,
-    put_aside,
+    result_of,
+    set_aside,
 )
 from spark_jobs.batches import read_batch
 from spark_jobs.commits import Tables
@@ -40,7 +41,6 @@ from spark_jobs.raw_events import object_uris, read_manifest
 from spark_jobs.renewal import renew
 from spark_jobs.session import run_job
 from spark_jobs.tables import EVENTS, LEDGER
-from tidelake.contract.errors import PipelineError
 from tidelake.contract.lake import batch_result_key
 from tidelake.contract.manifest import Manifest
 from tidelake.contract.schema import SOURCES
@@ -58,7 +58,7 @@ def curate(
             return committed
     batch = read_batch(spark, object_uris(manifest))
     try:
-        put_aside(tables, batch, manifest.batch_id)
+        set_aside(tables, batch, manifest.batch_id)
         for source, touched in batch.touched.items():
             tables.provide(EVENTS[source])
             events = distinct_events(batch.judged, SOURCES[source], manifest.batch_id)
@@ -66,12 +66,9 @@ def curate(
         renew(tables, batch.touched)
     finally:
         batch.judged.unpersist()
-    rows = ledger_rows(spark, batch, manifest.batch_id, first_insertions(tables, batch))
-    enter(tables, rows, manifest.batch_id)
-    committed = committed_result(tables, manifest.batch_id)
-    if committed is None:
-        raise PipelineError(f"the ledger has no row of batch {manifest.batch_id} after its commit")
-    return committed
+    insertions = first_insertions(tables, batch)
+    enter(tables, ledger_rows(spark, batch, manifest.batch_id, insertions), manifest.batch_id)
+    return result_of(batch, manifest.batch_id, insertions)
 
 
 def run(spark: SparkSession, manifest_uri: str, database: str) -> None:
