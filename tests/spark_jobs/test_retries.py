@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from spark_jobs import retries
 from spark_jobs.retries import ATTEMPTS, retried
 
 
@@ -40,7 +39,7 @@ CONFLICT = "org.apache.iceberg.exceptions.ValidationException"
 @pytest.fixture(autouse=True)
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     taken: list[float] = []
-    monkeypatch.setattr(retries.time, "sleep", taken.append)
+    monkeypatch.setattr("spark_jobs.retries.time.sleep", taken.append)
     return taken
 
 
