@@ -69,16 +69,16 @@ def _bar(count: int, largest: int) -> str:
 
 
 def _counts(title: str, columns: tuple[str, str], counts: Mapping[str, int]) -> Table:
+    """Counts with bars as long as their share of the largest."""
     name, count_name = columns
     table = _table(title)
     table.add_column(name, overflow="fold")
     table.add_column(count_name, justify="right")
-    table.add_column("share", justify="right")
     table.add_column("", width=BAR_WIDTH)
-    largest, total = max(counts.values()), sum(counts.values())
+    largest = max(counts.values(), default=1)
     for key, count in counts.items():
         bar = Bar(size=largest, begin=0, end=count)
-        table.add_row(escape(printable(key)), f"{count:,}", f"{count / total:.1%}", bar)
+        table.add_row(escape(printable(key)), f"{count:,}", bar)
     return table
 
 
