@@ -13,6 +13,7 @@ from tidelake import __version__
 from tidelake.commands import (
     check,
     check_vpc,
+    consume,
     demo,
     destroy,
     keys,
@@ -22,6 +23,7 @@ from tidelake.commands import (
     results,
     send,
     simulate,
+    stream,
     tail,
 )
 from tidelake.commands.exits import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED
@@ -34,7 +36,7 @@ from tidelake.contract.errors import (
 )
 
 COMMANDS = (
-    *(demo, send, simulate, tail, keys),
+    *(demo, send, simulate, tail, consume, keys, stream),
     *(results, check, replay, redrive),
     *(local, check_vpc, destroy),
 )

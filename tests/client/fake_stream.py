@@ -69,6 +69,7 @@ class FakeStream:
         self.calls: list[list[Record]] = []
         self.iterators_given: list[tuple[str, Position]] = []
         self.reads: list[tuple[str, float]] = []
+        self.left: list[str] = []
         self.attempts = 0
         self._max_record_bytes = max_record_bytes
         self._max_call_bytes = max_call_bytes
@@ -101,10 +102,10 @@ class FakeStream:
             index = 0
         elif position.type == "LATEST":
             index = len(records)
-        elif position.type == "AFTER_SEQUENCE_NUMBER":
+        elif position.sequence_number is not None:
             numbers = [record.sequence_number for record in records]
-            assert position.sequence_number is not None
-            index = bisect_left(numbers, position.sequence_number) + 1
+            index = bisect_left(numbers, position.sequence_number)
+            index += position.type == "AFTER_SEQUENCE_NUMBER"
         else:
             assert position.timestamp is not None
             index = bisect_left([record.arrived for record in records], position.timestamp)
@@ -125,6 +126,9 @@ class FakeStream:
         index += len(records)
         behind = 1_000 if index < len(shard.records) else 0
         return Page(records, None if ended else self._iterator(shard_id, index), behind)
+
+    def leave_shard(self, shard_id: str) -> None:
+        self.left.append(shard_id)
 
     # What a test does to it
 

@@ -52,6 +52,11 @@ class Position(NamedTuple):
         return cls("AFTER_SEQUENCE_NUMBER", sequence_number=sequence_number)
 
     @classmethod
+    def at_record(cls, sequence_number: str) -> Position:
+        """That very record, such as an aggregated one that is done in part."""
+        return cls("AT_SEQUENCE_NUMBER", sequence_number=sequence_number)
+
+    @classmethod
     def at(cls, timestamp: datetime) -> Position:
         """The first record that arrived at or after an aware timestamp."""
         return cls("AT_TIMESTAMP", timestamp=timestamp)
@@ -62,13 +67,15 @@ LATEST = Position("LATEST")
 
 
 class ReceivedRecord(NamedTuple):
-    """A record as it came from the stream."""
+    """A record as it came from the stream, or one of those that were packed into it."""
 
     data: bytes
     partition_key: str
     sequence_number: str
     shard_id: str
     arrived: datetime
+    sub_sequence: int | None = None
+    """Its place among those that were packed into one record; None for a plain record."""
 
 
 class Page(NamedTuple):
@@ -93,3 +100,6 @@ class ReadTransport(Protocol):
 
     def get_records(self, stream: str, shard_id: str, iterator: str) -> Page:
         """The next page; five calls a second and shard."""
+
+    def leave_shard(self, shard_id: str) -> None:
+        """Free what is held for a shard that is not read any more, such as a subscription."""

@@ -63,9 +63,9 @@ def _hours(hours: list[HourCheck]) -> Table:
 
 def _hour_verdict(check: HourCheck) -> str:
     if check.verdict == "waiting":
-        return f"waiting: {check.waiting:,} objects"
+        return f"{check.waiting:,} waiting"
     if check.verdict == "unverified":
-        return f"unverified: {check.unreadable:,} objects"
+        return f"unverified ({check.unreadable:,})"
     return check.verdict
 
 

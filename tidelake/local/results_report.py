@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from rich import box
 from rich.bar import Bar
 from rich.console import Console, RenderableType
 from rich.markup import escape
@@ -141,4 +142,5 @@ def _current_rows(results: Results) -> Table:
 
 
 def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left")
+    """Narrow, so that most fit into 80 columns."""
+    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))

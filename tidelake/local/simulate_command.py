@@ -49,6 +49,8 @@ def simulate(options: SimulateOptions, console: Console) -> SendReport:
     Shows the counts as they grow, and at the end the truth beside what became of it.
     """
     simulation = Simulation(options.simulation)
+    if options.truth_file is not None:
+        _check_writable(options.truth_file)
     transport, stream = open_stream(options.environment, options.stream)
     with (
         stop_on_signals() as stop,
@@ -115,6 +117,16 @@ def parse_mix(text: str) -> dict[str, int]:
             raise ConfigurationError("--mix", text, "SOURCE=WEIGHT,... each source once")
         mix[name] = int(weight)
     return mix
+
+
+def _check_writable(path: Path) -> None:
+    """Now, rather than when all is sent."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    except OSError as error:
+        allowed = f"a file that can be written ({error.strerror})"
+        raise ConfigurationError("--truth", str(path), allowed) from error
 
 
 def truth_json(truth: Mapping[str, SourceTruth]) -> dict[str, dict[str, int]]:

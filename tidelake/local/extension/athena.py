@@ -14,8 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ministack.services import athena
-from pyiceberg.io import InputFile
-from pyiceberg.io.pyarrow import PyArrowFileIO
+from pyiceberg.io.pyarrow import PyArrowFile, PyArrowFileIO
 from pyiceberg.manifest import DataFileContent, FileFormat
 from pyiceberg.table import FileScanTask, StaticTable
 from pyiceberg.types import NestedField, TimestamptzType
@@ -63,7 +62,7 @@ def iceberg_relation(table_data: dict[str, Any], files: Sequence[str]) -> str:
 class CopiedFiles(PyArrowFileIO):
     """Reads the copies instead of the objects that the metadata names."""
 
-    def new_input(self, location: str) -> InputFile:
+    def new_input(self, location: str) -> PyArrowFile:
         return super().new_input(
             _copied(location, self.properties[_ORIGIN], self.properties[_COPY])
         )
