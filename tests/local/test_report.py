@@ -27,7 +27,7 @@ def test_the_ledger_shows_what_was_set_aside_and_why() -> None:
 def test_a_day_is_drawn_as_24_bars_of_its_hours() -> None:
     day = next(line for line in shown().splitlines() if "2015-05-17" in line)
 
-    assert day == " 2015-05-17  web_log  " + " " * 10 + "█▄" + " " * 12 + "        3  "
+    assert day == " 2015-05-17  web_log  " + " " * 10 + "█▄" + " " * 12 + "       3  "
 
 
 def test_a_logged_path_cannot_drive_the_terminal() -> None:
