@@ -34,12 +34,34 @@ def pipeline_watches(config: MonitoringConfig, metrics: PipelineMetrics) -> Iter
     yield from _ingest(config, metrics)
     if metrics.delivery_stream_name is not None:
         yield from _delivery(config, metrics)
+    if metrics.counter_failure_queue_name is not None:
+        yield Watch(
+            name="RecordsUncounted",
+            metric=metrics.counter_failures("ApproximateNumberOfMessagesVisible", "Maximum"),
+            threshold=0,
+            description=(
+                "Records of the data stream hold no event; where each lies stands in a message of "
+                "the queue. No data means an empty queue."
+            ),
+        )
     if SharedId.TRANSFORM_FUNCTION in metrics.functions:
         yield from _transform(metrics)
+    for function in metrics.functions:
+        if function in _FUNCTIONS:
+            yield _function(function, metrics)
     yield from _steps(config, metrics)
     for metric, description in _COUNTS.items():
         yield _count(metric, description, metrics)
 
+
+_FUNCTIONS = {
+    SharedId.TRIGGER_FUNCTION: (
+        "TriggerFailing",
+        "The trigger could not submit a step: see its log group. Its events stay queued and are "
+        "tried again. No data means that it did not run.",
+    ),
+}
+"""Name and description of the alarm on a function's errors; Firehose counts those of its own."""
 
 _COUNTS = {
     Metric.BATCHES_SET_ASIDE: (
@@ -67,6 +89,16 @@ _COUNTS = {
     ),
 }
 """Own counts of which each is one too many, with the description of its alarm."""
+
+
+def _function(function: SharedId, metrics: PipelineMetrics) -> Watch:
+    name, description = _FUNCTIONS[function]
+    return Watch(
+        name=name,
+        metric=metrics.function(function, "Errors", "Sum"),
+        threshold=0,
+        description=description,
+    )
 
 
 def _count(metric: Metric, description: str, metrics: PipelineMetrics) -> Watch:
@@ -171,15 +203,6 @@ def _transform(metrics: PipelineMetrics) -> tuple[Watch, ...]:
 
 def _steps(config: MonitoringConfig, metrics: PipelineMetrics) -> tuple[Watch, ...]:
     return (
-        Watch(
-            name="TriggerFailing",
-            metric=metrics.function(SharedId.TRIGGER_FUNCTION, "Errors", "Sum"),
-            threshold=0,
-            description=(
-                "The trigger could not submit a step: see its log group. Its events stay queued "
-                "and are tried again. No data means that it did not run."
-            ),
-        ),
         Watch(
             name="ObjectsUntaken",
             metric=metrics.queue("ApproximateAgeOfOldestMessage", "Maximum"),

@@ -1,4 +1,4 @@
-"""The aggregates once more, from the raw Parquet alone, by an engine that shares nothing with Spark.
+"""The aggregates once more, from the raw Parquet alone, by another engine than Spark.
 
 The rules of the field table that the simulation breaks are written out here.
 """

@@ -223,6 +223,7 @@ def test_metrics_of_clusters_that_come_and_go_are_searched_for() -> None:
         functions={},
         trigger_queue_name="queue",
         dead_letter_queue_name="dead-letters",
+        counter_failure_queue_name=None,
         step_failure_rule_name="failed",
         cluster_end_rule_name="ended",
     )

@@ -223,6 +223,18 @@ def test_a_process_that_died_had_saved_what_was_committed_a_second_before(
     assert run.follow() == [3]
 
 
+def test_a_file_of_which_nothing_was_read_is_known_again_by_its_inode_alone(
+    run: Run, log: Path
+) -> None:
+    log.with_name("app.log.0").write_text(lines(7, 9))
+    log.write_text(line(1)[:20])
+    assert run.follow() == []
+    append(log, line(1)[20:])()
+    log.rename(log.with_name("app.log.1"))
+    log.write_text(line(2))
+    assert sorted(run.follow()) == [1, 2]
+
+
 @pytest.mark.parametrize("how", ["rename", "copy", "compress"])
 def test_a_rotation_while_no_process_runs_loses_nothing(run: Run, log: Path, how: str) -> None:
     log.write_text(lines(1, 2))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+import orjson
 
 from tidelake.client.consumer import Consumer
 from tidelake.client.transport import ReceivedRecord
@@ -41,8 +42,8 @@ def tally(consumer: Consumer) -> StreamTally:
 def read_event(record: ReceivedRecord) -> Event:
     """The event of a record; InvalidEventError if it holds no JSON object with an `event_id`."""
     try:
-        event = json.loads(record.data)
-    except (ValueError, RecursionError):
+        event = orjson.loads(record.data)
+    except orjson.JSONDecodeError:
         raise InvalidEventError("record: must be JSON") from None
     if not isinstance(event, dict) or not isinstance(event.get("event_id"), str):
         raise InvalidEventError("record: must be an object with an event_id")

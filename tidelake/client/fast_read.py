@@ -43,7 +43,8 @@ class FastReadTransport(BotoTransport):
         except orjson.JSONDecodeError:
             raise _failed(stream, "UnreadableReply", retryable=True) from None
         if status != 200:
-            code = str(reply.get("__type", "Unknown")).rpartition("#")[2]
+            named = reply.get("__type", "Unknown") if isinstance(reply, dict) else "Unknown"
+            code = str(named).rpartition("#")[2]
             retryable = status >= 500 or code in RETRYABLE_CODES
             raise _failed(stream, code, retryable=retryable)
         return _page(reply, shard_id)

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from tidelake.commands.arguments import Commands, add_command, add_stream, positive
 from tidelake.commands.exits import EXIT_FAILED
+from tidelake.commands.producer_arguments import add_producer_options, producer_options
 from tidelake.commands.simulation_arguments import (
     EVERY_SOURCE,
     add_simulation,
@@ -49,6 +50,7 @@ def add(commands: Commands) -> None:
         metavar="FILE",
         help="where refused lines go (default: %(default)s)",
     )
+    add_producer_options(parser)
     add_stream(parser)
 
 
@@ -67,6 +69,8 @@ def _run(parsed: argparse.Namespace) -> int:
         dead_letter_file=parsed.dead_letters,
         environment=parsed.environment,
         stream=parsed.stream,
+        producer=producer_options(parsed),
+        transport=parsed.transport,
     )
     report = simulate(options, Console(stderr=True))
     return EXIT_FAILED if report.undelivered else 0

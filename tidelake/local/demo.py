@@ -12,10 +12,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tidelake.client.boto_transport import BotoTransport
 from tidelake.client.consumed_events import tally
 from tidelake.client.consumer import Consumer
 from tidelake.client.dead_letters import DeadLetterFile
+from tidelake.client.fast_transport import FastTransport
+from tidelake.client.options import ProducerOptions
 from tidelake.client.outputs import read_outputs
 from tidelake.client.producer import Producer
 from tidelake.client.send import InputCounts, SendProgress, check_input, send
@@ -221,7 +222,10 @@ class _Demo:
             DeadLetterFile(self.dead_letter_file, append=False) as dead_letters,
         ):
             producer = Producer(
-                self._transport(pipeline), pipeline.outputs[Output.STREAM], dead_letters
+                self._transport(pipeline),
+                pipeline.outputs[Output.STREAM],
+                dead_letters,
+                ProducerOptions(receipts=self.receipts_file),
             )
             report = send(sent.lines(), producer, dead_letters, on_progress=show)
         self.seconds["send"] = sending.seconds
@@ -271,7 +275,7 @@ class _Demo:
         """What `tidelake check` says, with the receipts of this run."""
         with stage(self.console, "check that every event is accounted for") as checking:
             lake = deployed_locally(pipeline.endpoint)
-            check = check_lake(lake.files, lake.tables, Period())
+            check = check_lake(lake.files, lake.tables, Period(), self.receipts_file)
             checking.detail = (
                 f"{len(check.problems):,} differences" if check.problems else "balanced"
             )
@@ -309,7 +313,12 @@ class _Demo:
         summary.write(self.summary_file)
         print_report(self.console, summary)
         print_check(self.console, check)
-        for name, file in (("summary", self.summary_file), ("set aside", self.dead_letter_file)):
+        files = {
+            "summary": self.summary_file,
+            "set aside": self.dead_letter_file,
+            "receipts": self.receipts_file,
+        }
+        for name, file in files.items():
             self.console.print(f"{name}: {file}", markup=False, highlight=False, soft_wrap=True)
         imbalances = summary.imbalances()
         if imbalances:
@@ -339,5 +348,5 @@ class _Demo:
         ):
             self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    def _transport(self, pipeline: Pipeline) -> BotoTransport:
-        return BotoTransport(local_client("kinesis", pipeline.endpoint))
+    def _transport(self, pipeline: Pipeline) -> FastTransport:
+        return FastTransport(local_client("kinesis", pipeline.endpoint))

@@ -150,7 +150,7 @@ def _first_failed(result: dict[str, Any], batch: Batch) -> str | None:
         return None
     numbers = [record["SequenceNumber"] for record in batch.records]
     failures = body["batchItemFailures"]
-    reported = [f.get("itemIdentifier") if isinstance(f, dict) else None for f in failures]
+    reported = [str(f.get("itemIdentifier")) if isinstance(f, dict) else "" for f in failures]
     if any(number not in numbers for number in reported):
         return str(numbers[0])
     return str(min(reported, key=numbers.index))
