@@ -1,60 +1,161 @@
 """What is counted from each source's events; pure DataFrame transforms.
 
-Each is exact and a function of whole event days, so that the days that a batch touched can be
-computed anew from the table whatever came late.
+Each is a function of whole UTC days of events, so that the days that a batch touched can be
+computed anew from the table, whatever came late.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as fn
 
-from tidelake.contract.schema import WEB_LOG
+from spark_jobs.tables import DEVICES, HOURLY, PATHS, Table
+from tidelake.contract.schema import APP_EVENT, CHANGE_DATA, SENSOR, WEB_LOG
+
+DISTINCT_ERROR = 0.01
+"""Standard error of approximate distinct counts; those below some thousands are all but exact."""
+
+PERCENTILE_ACCURACY = 1_000
+"""An approximate percentile is off by at most 1/1000 of the rows in rank."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Roles:
+    """Which fields of a source play the parts that its aggregates ask for."""
+
+    name: str
+    actor: str
+    status: str | None = None
+    measure: str | None = None
+    path: str | None = None
+    visitor: str | None = None
+    """Who makes sessions; None where there are no visits."""
+
+
+ROLES = {
+    roles.name: roles
+    for roles in (
+        Roles(
+            name=WEB_LOG.name,
+            actor="client_address",
+            status="status",
+            measure="response_bytes",
+            path="target",
+            visitor="client_address",
+        ),
+        Roles(name=SENSOR.name, actor="device_id", status="quality", measure="value"),
+        Roles(name=CHANGE_DATA.name, actor="row_key", status="operation"),
+        Roles(
+            name=APP_EVENT.name,
+            actor="user_id",
+            measure="amount_minor",
+            path="page",
+            visitor="user_id",
+        ),
+    )
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Aggregate:
-    """One table of aggregates: its columns, its partitions, which are days, and its rows."""
+    """What one table holds of one source, computed anew by whole days of its column `time`."""
 
-    table: str
-    ddl: str
-    partitioned_by: str
+    table: Table
+    time: str
     compute: Callable[[DataFrame], DataFrame]
 
 
-def requests_hourly(events: DataFrame) -> DataFrame:
-    """Requests and response bytes by UTC hour and status."""
-    return events.groupBy(fn.date_trunc("hour", "event_time").alias("hour"), fn.col("status")).agg(
-        fn.count("*").alias("requests"), fn.sum("response_bytes").alias("response_bytes")
-    )
-
-
-def paths_daily(events: DataFrame) -> DataFrame:
-    """Requests by UTC day and request target; requests without a target are left out."""
+def hourly(roles: Roles, events: DataFrame) -> DataFrame:
+    """The rows of `events_hourly` of one source."""
+    measure = _optional(roles.measure, "double")
+    p50, p95, p99 = (fn.col("percentiles")[i] for i in range(3))
     return (
-        events.where(fn.col("target").isNotNull())
-        .groupBy(fn.to_date("event_time").alias("day"), fn.col("target"))
-        .agg(fn.count("*").alias("requests"))
+        events.groupBy(
+            fn.date_trunc("hour", "event_time").alias("hour"),
+            fn.lit(roles.name).alias("source"),
+            "event_type",
+            _optional(roles.status, "string").alias("status"),
+        )
+        .agg(
+            fn.count(fn.lit(1)).alias("events"),
+            fn.approx_count_distinct(roles.actor, DISTINCT_ERROR).alias("actors"),
+            fn.sum(measure).alias("total"),
+            fn.percentile_approx(measure, [0.5, 0.95, 0.99], PERCENTILE_ACCURACY).alias(
+                "percentiles"
+            ),
+        )
+        .select(
+            *HOURLY.names[: HOURLY.names.index("p50")],
+            p50.alias("p50"),
+            p95.alias("p95"),
+            p99.alias("p99"),
+        )
     )
 
 
-AGGREGATES = {
-    WEB_LOG.name: (
-        Aggregate(
-            table="web_requests_hourly",
-            ddl="hour timestamp, status int, requests bigint, response_bytes bigint",
-            partitioned_by="days(hour)",
-            compute=requests_hourly,
-        ),
-        Aggregate(
-            table="web_paths_daily",
-            ddl="day date, target string, requests bigint",
-            partitioned_by="day",
-            compute=paths_daily,
-        ),
-    ),
-}
-"""Source name -> the aggregates of its events."""
+def paths_daily(roles: Roles, events: DataFrame) -> DataFrame:
+    """The rows of `paths_daily` of one source that has paths."""
+    path = _optional(roles.path, "string")
+    return (
+        events.where(path.isNotNull())
+        .groupBy(
+            fn.to_date("event_time").alias("day"),
+            fn.lit(roles.name).alias("source"),
+            path.alias("path"),
+        )
+        .agg(fn.count(fn.lit(1)).alias("events"))
+    )
+
+
+def devices_daily(events: DataFrame) -> DataFrame:
+    """The rows of `devices_daily`, from sensor readings."""
+    good = fn.when(fn.col("quality") == "good", fn.col("value"))
+    return events.groupBy(
+        fn.to_date("event_time").alias("day"), "device_id", "sensor_type", "unit"
+    ).agg(
+        fn.count(fn.lit(1)).alias("readings"),
+        fn.count(fn.when(fn.col("quality") == "suspect", 1)).alias("suspect"),
+        fn.avg(good).alias("mean"),
+        fn.stddev_pop(good).alias("deviation"),
+        fn.min(good).alias("minimum"),
+        fn.max(good).alias("maximum"),
+        fn.max("event_time").alias("last_at"),
+    )
+
+
+def latest_changes(changes: DataFrame) -> DataFrame:
+    """The rows of `current_rows`: of each row's changes the last by position, then event id."""
+    row = ("database_name", "schema_name", "table_name", "row_key")
+    latest = Window.partitionBy(*row).orderBy(fn.desc("source_position"), fn.desc("event_id"))
+    deleted = fn.col("operation") == "DELETE"
+    return (
+        changes.withColumn("rank", fn.row_number().over(latest))
+        .where("rank = 1")
+        .select(
+            *row,
+            "source_position",
+            "event_id",
+            "event_time",
+            deleted.alias("is_deleted"),
+            fn.when(~deleted, fn.col("row_after")).alias("row_data"),
+        )
+    )
+
+
+def aggregates(source: str) -> tuple[Aggregate, ...]:
+    """The aggregates of one source that depend on no other day than their own."""
+    roles = ROLES[source]
+    found = [Aggregate(table=HOURLY, time="hour", compute=partial(hourly, roles))]
+    if roles.path is not None:
+        found.append(Aggregate(table=PATHS, time="day", compute=partial(paths_daily, roles)))
+    if source == SENSOR.name:
+        found.append(Aggregate(table=DEVICES, time="day", compute=devices_daily))
+    return tuple(found)
+
+
+def _optional(name: str | None, column_type: str) -> Column:
+    return (fn.lit(None) if name is None else fn.col(name)).cast(column_type)

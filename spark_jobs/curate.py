@@ -3,131 +3,99 @@
     spark-submit --py-files SHARED.zip curate.py --manifest s3://BUCKET/manifests/ID.json \\
         --database streaming_db
 
-Reads exactly the manifest's objects, sets rows that break the contract aside in `quarantine`,
-merges the others into their source's table, each `event_id` once, computes the aggregates of the
-touched event days anew, and commits the batch's row in the ledger `batches` last:
-read = events + duplicates + quarantined. Each table changes in one atomic commit. A batch that
-is in the ledger is left alone; one that was cut short is run again as a whole, to the same end.
+Reads exactly the manifest's objects; sets aside in `quarantine` the objects that cannot be read
+and the rows that break the contract; merges the others into their source's table, each `event_id`
+once; brings up to date all that is made of the touched events; commits the batch's rows in the
+`ledger` last: read = events + duplicates + quarantined, for each object. Then it leaves the sum in
+`batch-results/ID.json`. Each table changes in atomic commits. A batch that is in the ledger is left
+alone; one that was cut short is run again as a whole, to the same end, also beside another run.
 
-Exit status 0 when the batch is in the ledger. An empty manifest, an object that is gone or is no
-readable Parquet of the contract's types, and any other failure: one line and the traceback on the
-error output, exit status 1, and no row in the ledger.
+Exit status 0 when the batch is in the ledger. An empty manifest, a network or a catalog that does
+not answer, and any other failure that is not about one object: the traceback and one line on the
+error output, exit status 1, and nothing in the ledger.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-import traceback
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from urllib.parse import urlsplit
 
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as fn
+from pyspark.sql import SparkSession
 
-from spark_jobs.aggregates import AGGREGATES
-from spark_jobs.events import distinct_events, event_day, judge, quarantined_rows
-from spark_jobs.raw_events import read_manifest, read_raw
-from spark_jobs.tables import Tables
-from tidelake.contract.lake import LEDGER_TABLE, QUARANTINE_TABLE
+from spark_jobs.accounts import (
+    BatchResult,
+    committed_result,
+    enter,
+    first_insertions,
+    ledger_rows,
+    put_aside,
+    unreadable_rows,
+)
+from spark_jobs.batches import Batch, read_batch
+from spark_jobs.commits import Tables
+from spark_jobs.events import distinct_events, quarantined_rows
+from spark_jobs.lake_files import write_text
+from spark_jobs.raw_events import object_uris, read_manifest
+from spark_jobs.renewal import renew
+from spark_jobs.session import run_job
+from spark_jobs.tables import EVENTS, LEDGER
+from tidelake.contract.errors import PipelineError
+from tidelake.contract.lake import batch_result_key
 from tidelake.contract.manifest import Manifest
-from tidelake.contract.schema import SOURCES, Source
+from tidelake.contract.schema import SOURCES
 
 
-@dataclass(frozen=True, kw_only=True)
-class BatchCount:
-    """One batch's row in the ledger: read = events + duplicates + quarantined."""
-
-    batch_id: str
-    objects: int
-    read: int
-    events: int
-    duplicates: int
-    quarantined: int
-
-
-@dataclass(frozen=True)
-class RawCount:
-    """Raw rows of a batch: all, those that break the contract, and each source's event days."""
-
-    read: int
-    quarantined: int
-    days: dict[str, list[int]]
-
-
-def curate(spark: SparkSession, manifest: Manifest, database: str) -> None:
-    """Take one batch to the tables, unless the ledger says that it is there."""
-    spark.conf.set("spark.sql.session.timeZone", "UTC")
+def curate(
+    spark: SparkSession, manifest: Manifest, database: str, *, again: bool = False
+) -> BatchResult:
+    """Take one batch to the tables, unless the ledger has it and it is not asked for `again`."""
     tables = Tables(spark, database)
-    tables.create_missing()
-    if tables.has_batch(LEDGER_TABLE, manifest.batch_id):
-        return
-    judged = judge(read_raw(spark, manifest)).persist()
-    raw = count_raw(judged)
-    if raw.quarantined:
-        rows = quarantined_rows(judged, manifest.batch_id)
-        tables.append_once(QUARANTINE_TABLE, rows, manifest.batch_id)
-    events = sum(
-        _curate_source(tables, judged, SOURCES[name], days, manifest.batch_id)
-        for name, days in raw.days.items()
-    )
-    judged.unpersist()
-    count = BatchCount(
-        batch_id=manifest.batch_id,
-        objects=len(manifest.objects),
-        read=raw.read,
-        events=events,
-        duplicates=raw.read - raw.quarantined - events,
-        quarantined=raw.quarantined,
-    )
-    tables.append_once(LEDGER_TABLE, ledger_row(spark, count), manifest.batch_id)
-
-
-def count_raw(judged: DataFrame) -> RawCount:
-    """Count the judged rows of a batch, in one pass."""
-    source = fn.when(fn.col("reason").isNull(), fn.col("source")).alias("source")
-    groups = (
-        judged.groupBy(source)
-        .agg(fn.count("*").alias("rows"), fn.collect_set(event_day()).alias("days"))
-        .collect()
-    )
-    return RawCount(
-        read=sum(group["rows"] for group in groups),
-        quarantined=sum(group["rows"] for group in groups if group["source"] is None),
-        days={group["source"]: group["days"] for group in groups if group["source"] is not None},
-    )
-
-
-def _curate_source(
-    tables: Tables, judged: DataFrame, source: Source, days: Sequence[int], batch_id: str
-) -> int:
-    """Merge one source's events and renew its aggregates; how many events are this batch's.
-
-    They are counted in the table, where a second run finds the same ones.
-    """
-    tables.merge_events(distinct_events(judged, source, batch_id), source, days)
-    events = tables.events_of_days(source, days)
-    for aggregate in AGGREGATES.get(source.name, ()):
-        tables.replace_days(aggregate, aggregate.compute(events))
-    return events.where(fn.col("batch_id") == batch_id).count()
-
-
-def ledger_row(spark: SparkSession, count: BatchCount) -> DataFrame:
-    """The ledger's row of a batch, committed now."""
-    values = (fn.lit(value).alias(name) for name, value in asdict(count).items())
-    return spark.range(1).select(*values, fn.current_timestamp().alias("committed_at"))
-
-
-def run(spark: SparkSession, manifest_uri: str, database: str) -> int:
-    """Curate the batch of one manifest; returns the exit status, and says why if it is 1."""
+    tables.provide(LEDGER)
+    if not again:
+        committed = committed_result(tables, manifest.batch_id)
+        if committed is not None:
+            return committed
+    batch = read_batch(spark, object_uris(manifest))
     try:
-        curate(spark, read_manifest(spark, manifest_uri), database)
-    except Exception as error:
-        traceback.print_exc()
-        first_line = str(error).partition("\n")[0]
-        sys.stderr.write(f"curate failed: {manifest_uri}: {first_line}\n")
-        return 1
-    return 0
+        _set_aside(tables, batch, manifest.batch_id)
+        for source in batch.touched:
+            _take_in(tables, batch, source, manifest.batch_id)
+    finally:
+        batch.judged.unpersist()
+    rows = ledger_rows(spark, batch, manifest.batch_id, first_insertions(tables, batch))
+    enter(tables, rows, manifest.batch_id)
+    committed = committed_result(tables, manifest.batch_id)
+    if committed is None:
+        raise PipelineError(f"the ledger has no row of batch {manifest.batch_id} after its commit")
+    return committed
+
+
+def _set_aside(tables: Tables, batch: Batch, batch_id: str) -> None:
+    """Put unreadable objects, and rows that break the contract, into `quarantine`."""
+    if batch.unreadable:
+        rows = unreadable_rows(tables.spark, batch.unreadable, batch_id)
+        put_aside(tables, rows, list(batch.unreadable))
+    objects = [uri for uri, count in batch.objects.items() if count.quarantined]
+    if objects:
+        put_aside(tables, quarantined_rows(batch.judged, batch_id), objects)
+
+
+def _take_in(tables: Tables, batch: Batch, source: str, batch_id: str) -> None:
+    """Merge one source's events, and bring up to date what is made of them."""
+    touched = batch.touched[source]
+    tables.provide(EVENTS[source])
+    events = distinct_events(batch.judged, SOURCES[source], batch_id)
+    tables.merge_events(events, SOURCES[source], touched.days)
+    renew(tables, source, touched)
+
+
+def run(spark: SparkSession, manifest_uri: str, database: str) -> None:
+    """Curate the batch of one manifest, and leave its result beside the manifests."""
+    result = curate(spark, read_manifest(spark, manifest_uri), database)
+    bucket = urlsplit(manifest_uri).netloc
+    write_text(spark, f"s3://{bucket}/{batch_result_key(result.batch_id)}", result.to_json())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -136,11 +104,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--manifest", required=True, help="s3:// URI of the batch's manifest")
     parser.add_argument("--database", required=True, help="Glue database of the tables")
     chosen = parser.parse_args(arguments)
-    spark = SparkSession.builder.appName("curate").getOrCreate()
-    try:
-        return run(spark, chosen.manifest, chosen.database)
-    finally:
-        spark.stop()
+    return run_job(
+        f"curate {chosen.manifest}", lambda spark: run(spark, chosen.manifest, chosen.database)
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""From judged raw rows to typed events and to quarantined rows; pure DataFrame transforms.
+"""From raw rows to typed events and to quarantined rows; pure DataFrame transforms.
 
 A judged row is a raw row with `reason`, the rule of the contract that it breaks, or null.
 """
@@ -10,7 +10,8 @@ from pyspark.sql import functions as fn
 
 from spark_jobs.contract_rules import broken_rule
 from spark_jobs.raw_events import RAW_COLUMNS
-from tidelake.contract.schema import Source, event_fields
+from spark_jobs.tables import EVENTS, QUARANTINE
+from tidelake.contract.schema import Source
 
 
 def judge(raw: DataFrame) -> DataFrame:
@@ -24,29 +25,28 @@ def event_day() -> Column:
 
 
 def distinct_events(judged: DataFrame, source: Source, batch_id: str) -> DataFrame:
-    """The events of one source that keep the contract, each `event_id` once.
+    """The events of one source that keep the contract, each `event_id` once, as its table has them.
 
     Of duplicates the earliest wins: by `ingest_time`, then the object's name, then its place in
-    that object. Columns: the source's fields, `batch_id`, `raw_object`.
+    that object.
     """
     earliest = Window.partitionBy("event_id").orderBy("ingest_time", "raw_object", "row_index")
     return (
         judged.where(fn.col("reason").isNull() & (fn.col("source") == source.name))
         .withColumn("rank", fn.row_number().over(earliest))
         .where("rank = 1")
-        .select(
-            *(field.name for field in event_fields(source)),
-            fn.lit(batch_id).alias("batch_id"),
-            "raw_object",
-        )
+        .withColumn("batch_id", fn.lit(batch_id))
+        .withColumn("first_object", fn.col("raw_object"))
+        .select(*EVENTS[source.name].names)
     )
 
 
 def quarantined_rows(judged: DataFrame, batch_id: str) -> DataFrame:
-    """The rows that break the contract: `batch_id`, `raw_object`, `reason`, `payload` (JSON)."""
-    return judged.where(fn.col("reason").isNotNull()).select(
-        fn.lit(batch_id).alias("batch_id"),
-        "raw_object",
-        "reason",
-        fn.to_json(fn.struct(*RAW_COLUMNS)).alias("payload"),
+    """The rows that break the contract, as `quarantine` has them."""
+    return (
+        judged.where(fn.col("reason").isNotNull())
+        .withColumn("batch_id", fn.lit(batch_id))
+        .withColumn("payload", fn.to_json(fn.struct(*RAW_COLUMNS)))
+        .withColumn("quarantined_at", fn.current_timestamp())
+        .select(*QUARANTINE.names)
     )

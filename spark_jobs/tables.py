@@ -1,125 +1,200 @@
-"""The Iceberg tables: their definitions, and the few ways in which a batch changes them.
+"""What each Iceberg table holds: its columns, its partitions and what a row stands for.
 
-Every change is one atomic commit that a second run of the same batch leaves without effect.
+Columns are only ever added: a table that exists gets what it lacks, and keeps the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as fn
-
-from spark_jobs.aggregates import AGGREGATES, Aggregate
-from tidelake.contract.lake import CATALOG, LEDGER_TABLE, QUARANTINE_TABLE
-from tidelake.contract.schema import SOURCES, Source, event_fields, spark_ddl
-
-SECONDS_PER_DAY = 86_400
+from tidelake.contract import lake
+from tidelake.contract.schema import SOURCES, Field, Source, event_fields
 
 
 @dataclass(frozen=True)
-class Tables:
-    """The tables of one Glue database."""
+class Column:
+    """One column, with its type by Spark's name."""
 
-    spark: SparkSession
-    database: str
-
-    def name(self, table: str) -> str:
-        """A table's name in Spark."""
-        return f"{CATALOG}.{self.database}.{table}"
-
-    def create_missing(self) -> None:
-        """Create the tables that do not exist yet; the database does."""
-        for source in SOURCES.values():
-            columns = f"{spark_ddl(event_fields(source))}, batch_id string, raw_object string"
-            self._create(source.table, columns, "days(event_time)", **_MERGE_PROPERTIES)
-            for aggregate in AGGREGATES.get(source.name, ()):
-                self._create(aggregate.table, aggregate.ddl, aggregate.partitioned_by)
-        self._create(QUARANTINE_TABLE, _QUARANTINE_DDL, None)
-        self._create(LEDGER_TABLE, _LEDGER_DDL, None)
-
-    def merge_events(self, events: DataFrame, source: Source, days: Iterable[int]) -> None:
-        """Insert the events that the table lacks; of duplicates the earliest stays.
-
-        Earlier is by `ingest_time`, then the raw object's name. A row that gives way keeps its
-        `batch_id`: it names the batch that first inserted the event. `days` are all the event days
-        in `events`, since 1970-01-01; only those are read. One `event_id` has one `event_time`.
-        """
-        events.createOrReplaceTempView("batch_events")
-        assignments = ", ".join(
-            f"t.{column} = s.{column}" for column in events.columns if column != "batch_id"
-        )
-        # A MERGE without WHEN MATCHED commits as a plain append, which Iceberg does not check
-        # against a concurrent run; this one is, under serializable isolation.
-        self.spark.sql(
-            f"MERGE INTO {self.name(source.table)} t USING batch_events s "
-            f"ON t.event_id = s.event_id AND ({within_days('t.event_time', days)}) "
-            "WHEN MATCHED AND (s.ingest_time < t.ingest_time OR "
-            "(s.ingest_time = t.ingest_time AND s.raw_object < t.raw_object)) "
-            f"THEN UPDATE SET {assignments} "
-            "WHEN NOT MATCHED THEN INSERT *"
-        )
-
-    def events_of_days(self, source: Source, days: Iterable[int]) -> DataFrame:
-        """The events of some event days, as the table has them now."""
-        return self.spark.table(self.name(source.table)).where(within_days("event_time", days))
-
-    def replace_days(self, aggregate: Aggregate, rows: DataFrame) -> None:
-        """Put `rows` in the place of all that the table has of their days."""
-        rows.writeTo(self.name(aggregate.table)).overwritePartitions()
-
-    def append_once(self, table: str, rows: DataFrame, batch_id: str) -> None:
-        """Append the rows of one batch, unless the table has rows of that batch."""
-        if not self.has_batch(table, batch_id):
-            rows.writeTo(self.name(table)).append()
-
-    def has_batch(self, table: str, batch_id: str) -> bool:
-        """Whether a table has rows of a batch."""
-        rows = self.spark.table(self.name(table)).where(fn.col("batch_id") == batch_id)
-        return bool(rows.limit(1).collect())
-
-    def _create(
-        self, table: str, columns: str, partitioned_by: str | None, **properties: str
-    ) -> None:
-        partitions = "" if partitioned_by is None else f"PARTITIONED BY ({partitioned_by})"
-        listing = ", ".join(
-            f"'{key}' = '{value}'" for key, value in (_PROPERTIES | properties).items()
-        )
-        self.spark.sql(
-            f"CREATE TABLE IF NOT EXISTS {self.name(table)} ({columns}) USING iceberg "
-            f"{partitions} TBLPROPERTIES ({listing})"
-        )
+    name: str
+    type: str
+    description: str
 
 
-def within_days(column: str, days: Iterable[int]) -> str:
-    """SQL that holds where a timestamp lies in one of the days, with literal bounds.
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """One table. `row` says what a row stands for, `partitions` are Iceberg's transforms."""
 
-    Iceberg leaves out the other days' files by it. Days are counted from 1970-01-01, UTC; without
-    any, nothing holds.
-    """
-    runs: list[list[int]] = []
-    for day in sorted(set(days)):
-        if runs and day == runs[-1][1] + 1:
-            runs[-1][1] = day
-        else:
-            runs.append([day, day])
-    clauses = (
-        f"({column} >= timestamp_seconds({first * SECONDS_PER_DAY}) AND "
-        f"{column} < timestamp_seconds({(last + 1) * SECONDS_PER_DAY}))"
-        for first, last in runs
-    )
-    return " OR ".join(clauses) if runs else "false"
+    name: str
+    row: str
+    columns: tuple[Column, ...]
+    partitions: tuple[str, ...] = ()
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def ddl(self) -> str:
+        return ", ".join(f"{column.name} {column.type}" for column in self.columns)
 
 
-_PROPERTIES = {"format-version": "2"}
-_MERGE_PROPERTIES = {
+MERGED = {
     # Nearly all of a batch is new: files of the day stay as they are, and new ones join them.
     "write.merge.mode": "merge-on-read",
+    # What a concurrent run inserted since this one read is a conflict, not a second row.
     "write.merge.isolation-level": "serializable",
 }
-_QUARANTINE_DDL = "batch_id string, raw_object string, reason string, payload string"
-_LEDGER_DDL = (
-    "batch_id string, objects int, read bigint, events bigint, duplicates bigint, "
-    "quarantined bigint, committed_at timestamp"
+
+FIRST_INSERTION = (
+    Column("batch_id", "string", "Batch that first inserted the event; never changes."),
+    Column("first_object", "string", "Raw object that it was first inserted from; never changes."),
+    Column("raw_hour", "timestamp", "Arrival hour of `first_object`; never changes."),
 )
+
+
+def _event_column(declared: Field) -> Column:
+    return Column(declared.name, declared.type.value, declared.description)
+
+
+def _events_table(source: Source) -> Table:
+    """The typed events of one source, each once."""
+    return Table(
+        name=source.table,
+        row=f"event of the source `{source.name}`, each `event_id` once",
+        columns=(
+            *(_event_column(declared) for declared in event_fields(source)),
+            Column("raw_object", "string", "Raw object that the row's values are from."),
+            *FIRST_INSERTION,
+        ),
+        partitions=("days(event_time)",),
+        properties=MERGED,
+    )
+
+
+EVENTS = {source.name: _events_table(source) for source in SOURCES.values()}
+"""Source name -> the table of its events."""
+
+LEDGER = Table(
+    name=lake.LEDGER_TABLE,
+    row="raw object of a batch; all rows of a batch come in one commit, its last",
+    columns=(
+        Column("batch_id", "string", "The batch, as its manifest names it."),
+        Column("raw_object", "string", "URI of the object."),
+        Column("raw_hour", "timestamp", "Arrival hour, from the object's key; null without one."),
+        Column("status", "string", "`read` or `unreadable`."),
+        Column("reason", "string", "Why it is unreadable."),
+        Column("read", "bigint", "Its rows = events + duplicates + quarantined."),
+        Column("events", "bigint", "Rows of the event tables whose `first_object` it is."),
+        Column("duplicates", "bigint", "Its rows whose event another row stands for."),
+        Column("quarantined", "bigint", "Its rows that break the contract."),
+        Column("committed_at", "timestamp", "When the batch was complete."),
+    ),
+    properties=MERGED,
+)
+
+QUARANTINE = Table(
+    name=lake.QUARANTINE_TABLE,
+    row="raw row that breaks the contract, or raw object that cannot be read",
+    columns=(
+        Column("batch_id", "string", "Batch that first set it aside."),
+        Column("raw_object", "string", "URI of the object."),
+        Column("raw_hour", "timestamp", "Arrival hour, from the object's key; null without one."),
+        Column("row_index", "bigint", "The row's place in the object; null for a whole object."),
+        Column("reason", "string", "The field and the rule that is broken, never the value."),
+        Column("payload", "string", "The raw row as JSON; null for a whole object."),
+        Column("quarantined_at", "timestamp", "When it was set aside."),
+    ),
+    properties=MERGED,
+)
+
+_SOURCE = Column("source", "string", "The source of the events.")
+_DAY = Column("day", "date", "UTC day of the events.")
+
+HOURLY = Table(
+    name=lake.HOURLY_TABLE,
+    row="hour, source, event type and status",
+    columns=(
+        Column("hour", "timestamp", "UTC hour of the events."),
+        _SOURCE,
+        Column("event_type", "string", "What happened, within the source."),
+        Column("status", "string", "HTTP status, quality or operation; null for app events."),
+        Column("events", "bigint", "Distinct events."),
+        Column("actors", "bigint", "Distinct clients, devices, rows or users, approximately."),
+        Column(
+            "total",
+            "double",
+            "Sum of the measure: response bytes, reading or amount in minor units; null if none.",
+        ),
+        Column("p50", "double", "Median of the measure, approximately."),
+        Column("p95", "double", "95th percentile of the measure, approximately."),
+        Column("p99", "double", "99th percentile of the measure, approximately."),
+    ),
+    partitions=("days(hour)", "source"),
+)
+
+PATHS = Table(
+    name=lake.PATHS_TABLE,
+    row="day, source and request target or page; events without one are left out",
+    columns=(
+        _DAY,
+        _SOURCE,
+        Column("path", "string", "Request target of a web request, page of an app event."),
+        Column("events", "bigint", "Distinct events."),
+    ),
+    partitions=("day", "source"),
+)
+
+SESSIONS = Table(
+    name=lake.SESSIONS_TABLE,
+    row="visit: a visitor's events, none more than 30 minutes after the one before",
+    columns=(
+        _SOURCE,
+        Column("visitor", "string", "Client address of web requests, user id of app events."),
+        Column("started_at", "timestamp", "Time of its first event, UTC."),
+        Column("ended_at", "timestamp", "Time of its last event, UTC."),
+        Column("events", "bigint", "Distinct events."),
+    ),
+    partitions=("days(started_at)", "source"),
+)
+
+DEVICES = Table(
+    name=lake.DEVICES_TABLE,
+    row="day, device, sensor type and unit",
+    columns=(
+        _DAY,
+        Column("device_id", "string", "Device that measured."),
+        Column("sensor_type", "string", "What was measured."),
+        Column("unit", "string", "Unit of the readings."),
+        Column("readings", "bigint", "Distinct readings."),
+        Column("suspect", "bigint", "Those that failed a quality check."),
+        Column("mean", "double", "Mean of the good readings; null without one, as the next three."),
+        Column("deviation", "double", "Standard deviation of the good readings (population)."),
+        Column("minimum", "double", "Smallest good reading."),
+        Column("maximum", "double", "Largest good reading."),
+        Column("last_at", "timestamp", "Time of the last reading, UTC."),
+    ),
+    partitions=("day",),
+)
+
+CURRENT_ROWS = Table(
+    name=lake.CURRENT_ROWS_TABLE,
+    row="row of a source database, as its latest change by source position left it",
+    columns=(
+        Column("database_name", "string", "Database of the row."),
+        Column("schema_name", "string", "Schema of the row's table."),
+        Column("table_name", "string", "Table of the row."),
+        Column("row_key", "string", "Primary key, as JSON."),
+        Column("source_position", "string", "Position of the latest change."),
+        Column("event_id", "string", "Event of the latest change."),
+        Column("event_time", "timestamp", "Time of the latest change, UTC."),
+        Column("is_deleted", "boolean", "Whether that change deleted the row."),
+        Column("row_data", "string", "The row as JSON; null once it is deleted."),
+    ),
+    partitions=("table_name",),
+    properties=MERGED,
+)
+
+TABLES = (*EVENTS.values(), HOURLY, PATHS, SESSIONS, DEVICES, CURRENT_ROWS, QUARANTINE, LEDGER)
+"""Every table that the jobs own."""

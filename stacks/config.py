@@ -15,6 +15,7 @@ from constructs import Node
 from stacks.options import option, parse
 from stacks.sections.account import DeploymentConfig, TagsConfig
 from stacks.sections.cluster import ClusterConfig
+from stacks.sections.consumer_function import ConsumerFunctionConfig
 from stacks.sections.delivery import DeliveryConfig
 from stacks.sections.lake import LakeConfig
 from stacks.sections.maintenance import MaintenanceConfig
@@ -42,6 +43,7 @@ class EnvironmentConfig:
         False, "Whether CloudFormation refuses to delete the stacks."
     )
     stream: StreamConfig = field(default_factory=StreamConfig)
+    consumer_function: ConsumerFunctionConfig = field(default_factory=ConsumerFunctionConfig)
     delivery: DeliveryConfig = field(default_factory=DeliveryConfig)
     lake: LakeConfig = field(default_factory=LakeConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)

@@ -86,6 +86,11 @@ class MonitoringStack(PipelineStack):
             functions={function: function.read(self, environment) for function in functions},
             trigger_queue_name=SharedId.TRIGGER_QUEUE.read(self, environment),
             dead_letter_queue_name=SharedId.TRIGGER_DEAD_LETTERS.read(self, environment),
+            counter_failure_queue_name=(
+                SharedId.COUNTER_FAILURES.read(self, environment)
+                if self.config.consumer_function.enabled
+                else None
+            ),
             step_failure_rule_name=cluster_events.step_failed.rule_name,
             cluster_end_rule_name=cluster_events.cluster_ended.rule_name,
         )

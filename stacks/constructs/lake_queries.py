@@ -79,8 +79,9 @@ def saved_queries(database: str, raw_table: str) -> dict[str, tuple[str, str]]:
         ),
         "RequestsByStatus": (
             "Web requests and bytes of each hour, by status.",
-            "SELECT hour, status, requests, response_bytes\n"
-            f"FROM {database}.web_requests_hourly\nORDER BY hour DESC, status\nLIMIT 100",
+            "SELECT hour, status, sum(events) AS requests, sum(total) AS response_bytes\n"
+            f"FROM {database}.{layout.HOURLY_TABLE}\nWHERE source = 'web_log'\n"
+            "GROUP BY hour, status\nORDER BY hour DESC, status\nLIMIT 100",
         ),
         "QuarantinedEvents": (
             "Why events were set aside, the most frequent reason first.",

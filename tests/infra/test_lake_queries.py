@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import duckdb
 import pytest
 
-from spark_jobs.aggregates import AGGREGATES
+from spark_jobs.tables import TABLES
 from stacks.constructs.lake_queries import saved_queries
 from tests.infra.conftest import JsonObject, Synthesis
 from tidelake.contract.lake import LEDGER_TABLE
@@ -54,13 +54,7 @@ def lake() -> Iterator[duckdb.DuckDBPyConnection]:
     tables = {
         "log_events": "source VARCHAR, event_type VARCHAR, year VARCHAR, month VARCHAR, "
         "day VARCHAR",
-        "web_requests_hourly": next(
-            entry.ddl for entry in AGGREGATES["web_log"] if entry.table == "web_requests_hourly"
-        ),
-        "quarantine": "batch_id VARCHAR, raw_object VARCHAR, reason VARCHAR, payload VARCHAR",
-        LEDGER_TABLE: "batch_id VARCHAR, raw_object VARCHAR, raw_hour TIMESTAMP, status VARCHAR, "
-        "reason VARCHAR, read BIGINT, events BIGINT, duplicates BIGINT, quarantined BIGINT, "
-        "committed_at TIMESTAMP",
+        **{table.name: table.ddl for table in TABLES},
     }
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'; CREATE SCHEMA streaming_db")

@@ -88,8 +88,15 @@ def test_an_alarm_on_an_own_count_reads_this_environment_alone(synthesis: Synthe
 
 
 def test_records_that_the_transformation_stops_raise_alarms(configured: Configured) -> None:
-    added = alarms(configured(delivery={"transform": True})).keys() - alarms(configured()).keys()
-    assert added == {"TransformFailing", "RecordsRejected", "RecordsOverLimit"}
+    without, checked = alarms(configured()), alarms(configured(delivery={"transform": True}))
+    assert {
+        name: (checked[name]["Namespace"], checked[name]["MetricName"])
+        for name in checked.keys() - without.keys()
+    } == {
+        "TransformFailing": ("AWS/Firehose", "ExecuteProcessing.Success"),
+        "RecordsRejected": ("Tidelake", "RecordsRejected"),
+        "RecordsOverLimit": ("Tidelake", "RecordsOverLimit"),
+    }
 
 
 def test_a_stream_without_delivery_has_neither_alarm_nor_row_of_it(configured: Configured) -> None:
@@ -221,6 +228,7 @@ def test_metrics_of_clusters_that_come_and_go_are_searched_for() -> None:
         functions={},
         trigger_queue_name="queue",
         dead_letter_queue_name="dead-letters",
+        counter_failure_queue_name=None,
         step_failure_rule_name="failed",
         cluster_end_rule_name="ended",
     )

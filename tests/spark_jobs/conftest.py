@@ -13,14 +13,17 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
+from spark_jobs.accounts import BatchResult
+from spark_jobs.commits import Tables
 from spark_jobs.curate import curate
-from spark_jobs.tables import Tables
+from spark_jobs.session import SETTINGS
 from tests.spark_jobs.rows import RAW_SCHEMA
 from tidelake.contract.lake import RAW_PREFIX, manifest_key
 from tidelake.contract.manifest import Manifest, RawObject
 from tidelake.local.toolchain import find_toolchain
 
 BUCKET = "lake-bucket"
+RAW_FOLDER = f"{RAW_PREFIX}year=2026/month=11/day=22/hour=10"
 DATABASE_NUMBERS = itertools.count()
 PROJECT_DIR = Path(__file__).parents[2]
 
@@ -40,8 +43,7 @@ def spark(bucket_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         "spark.driver.host": "127.0.0.1",
         "spark.ui.enabled": "false",
         "spark.sql.shuffle.partitions": "2",
-        # A zone that no result may depend on: the job sets its own.
-        "spark.sql.session.timeZone": "Asia/Seoul",
+        **SETTINGS,
         "spark.sql.extensions": (
             "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions"
         ),
@@ -74,16 +76,20 @@ class LocalLake:
     def tables(self) -> Tables:
         return Tables(self.spark, self.database)
 
-    def put_object(self, name: str, rows: list[dict[str, object]]) -> RawObject:
+    def put_object(
+        self, name: str, rows: list[dict[str, object]], folder: str = RAW_FOLDER
+    ) -> RawObject:
         """Put raw rows as a Parquet object; fields that a row leaves out are null."""
-        raw_object = self.put_bytes(name, b"")
-        table = pa.Table.from_pylist(rows, schema=RAW_SCHEMA)
+        return self.put_table(name, pa.Table.from_pylist(rows, schema=RAW_SCHEMA), folder)
+
+    def put_table(self, name: str, table: pa.Table, folder: str = RAW_FOLDER) -> RawObject:
+        raw_object = self.put_bytes(name, b"", folder)
         path = self.bucket_dir / raw_object.key
         pq.write_table(table, path, use_deprecated_int96_timestamps=True)
         return raw_object
 
-    def put_bytes(self, name: str, content: bytes) -> RawObject:
-        key = f"{RAW_PREFIX}year=2026/month=11/day=22/hour=10/{self.database}/{name}"
+    def put_bytes(self, name: str, content: bytes, folder: str = RAW_FOLDER) -> RawObject:
+        key = f"{folder}/{self.database}/{name}"
         path = self.bucket_dir / key
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
@@ -96,16 +102,19 @@ class LocalLake:
         path.write_text(manifest.to_json())
         return f"s3://{BUCKET}/{key}"
 
-    def curate(self, *raw_objects: RawObject) -> Manifest:
+    def curate(self, *raw_objects: RawObject) -> BatchResult:
         """Run the job over one batch."""
-        manifest = Manifest.of(raw_objects)
-        curate(self.spark, manifest, self.database)
-        return manifest
+        return curate(self.spark, Manifest.of(raw_objects), self.database)
 
     def rows(self, table: str, *columns: str) -> list[tuple[object, ...]]:
         """The columns of a table, in their order."""
         name = self.tables.name(table)
-        return sorted(tuple(row) for row in self.spark.table(name).select(*columns).collect())
+        rows = self.spark.table(name).selectExpr(*columns).collect()
+        return sorted((tuple(row) for row in rows), key=repr)
+
+    def forget_ledger(self) -> None:
+        """As if every batch had been cut short before its last commit."""
+        self.spark.sql("DELETE FROM IDENTIFIER(:table)", {"table": self.tables.name("ledger")})
 
     def snapshots(self, table: str) -> int:
         """How many commits a table has had."""

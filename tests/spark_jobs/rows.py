@@ -6,26 +6,17 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-RAW_SCHEMA = pa.schema(
-    [
-        ("event_id", pa.string()),
-        ("event_time", pa.timestamp("us")),
-        ("ingest_time", pa.timestamp("us")),
-        ("source", pa.string()),
-        ("event_type", pa.string()),
-        ("schema_version", pa.int32()),
-        ("virtual_host", pa.string()),
-        ("client_address", pa.string()),
-        ("remote_user", pa.string()),
-        ("method", pa.string()),
-        ("target", pa.string()),
-        ("protocol", pa.string()),
-        ("status", pa.int32()),
-        ("response_bytes", pa.int64()),
-        ("referrer", pa.string()),
-        ("user_agent", pa.string()),
-    ]
-)
+from tidelake.contract.schema import raw_fields
+
+_ARROW = {
+    "string": pa.string(),
+    "int": pa.int32(),
+    "bigint": pa.int64(),
+    "double": pa.float64(),
+    "boolean": pa.bool_(),
+    "timestamp": pa.timestamp("us"),
+}
+RAW_SCHEMA = pa.schema([(field.name, _ARROW[field.type.value]) for field in raw_fields()])
 
 
 def utc(text: str) -> datetime:

@@ -8,7 +8,6 @@ from spark_jobs.events import judge
 from spark_jobs.raw_events import read_raw
 from tests.spark_jobs.conftest import LocalLake
 from tests.spark_jobs.rows import request_row
-from tidelake.contract.manifest import Manifest
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +27,7 @@ def test_the_first_broken_rule_is_named_without_the_value(lake: LocalLake) -> No
         request_row("other source", source="sensors"),
         request_row("w" * 65),
     ]
-    raw = read_raw(lake.spark, Manifest.of([lake.put_object("a.parquet", rows)]))
+    raw = read_raw(lake.spark, [lake.put_object("a.parquet", rows).uri])
     judged = judge(raw).orderBy("row_index").select("event_id", "reason").collect()
     assert [tuple(row) for row in judged] == [
         ("good", None),
@@ -41,6 +40,6 @@ def test_the_first_broken_rule_is_named_without_the_value(lake: LocalLake) -> No
         ("longest method", None),
         ("two rules", "schema_version: below 1"),
         ("no source", "source: missing"),
-        ("other source", "source: not one of web_log"),
+        ("other source", "source: not one of web_log, sensor, change_data, app_event"),
         ("w" * 65, "event_id: longer than 64 characters"),
     ]

@@ -8,14 +8,14 @@ from spark_jobs.events import distinct_events, judge
 from spark_jobs.raw_events import read_raw
 from tests.spark_jobs.conftest import LocalLake
 from tests.spark_jobs.rows import request_row
-from tidelake.contract.manifest import Manifest, RawObject
+from tidelake.contract.manifest import RawObject
 from tidelake.contract.schema import WEB_LOG
 
 pytestmark = pytest.mark.slow
 
 
 def targets(lake: LocalLake, *raw_objects: RawObject) -> list[str]:
-    judged = judge(read_raw(lake.spark, Manifest.of(raw_objects)))
+    judged = judge(read_raw(lake.spark, [raw.uri for raw in raw_objects]))
     rows = distinct_events(judged, WEB_LOG, "batch").collect()
     return sorted(row["target"] for row in rows)
 

@@ -44,10 +44,12 @@ class SendProgress:
 
 @dataclass(frozen=True, slots=True)
 class SendReport:
-    """What a `send` did: lines = accepted + rejected + skipped, accepted = delivered + undelivered.
+    """What a `send` did: lines = accepted + rejected + skipped, and
+    accepted + recovered = delivered + undelivered + spooled.
 
     Rejected lines and undelivered events are in the dead letters; `skips` counts the skipped lines
-    by their reason.
+    by their reason. Spooled events are sent by the next run with the same spool, as the recovered
+    ones were by this.
     """
 
     lines: int
@@ -57,6 +59,8 @@ class SendReport:
     undelivered: int
     seconds: float
     skips: dict[str, int] = field(default_factory=dict)
+    spooled: int = 0
+    recovered: int = 0
 
     @property
     def skipped(self) -> int:
@@ -92,7 +96,7 @@ def send(
         for line in lines:
             if isinstance(line, ParsedLine):
                 accepted += 1
-                producer.put(line.event, line=line.line, raw=line.raw)
+                producer.put(line.event, line=line.line, raw=line.raw, wait=False)
             elif isinstance(line, RejectedLine):
                 rejected += 1
                 dead_letters.put_rejected(line)
@@ -104,8 +108,17 @@ def send(
     end = progress()
     if on_progress is not None:
         on_progress(end)
+    done = producer.report()
     return SendReport(
-        end.lines, accepted, rejected, end.delivered, end.undelivered, end.seconds, dict(skips)
+        lines=end.lines,
+        accepted=accepted,
+        rejected=rejected,
+        delivered=done.delivered,
+        undelivered=done.dead_lettered,
+        seconds=end.seconds,
+        skips=dict(skips),
+        spooled=done.spooled,
+        recovered=done.recovered,
     )
 
 

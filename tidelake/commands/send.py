@@ -10,6 +10,7 @@ from rich.console import Console
 from tidelake.commands.arguments import Commands, add_command, add_stream
 from tidelake.commands.exits import EXIT_FAILED
 from tidelake.commands.input_arguments import add_input, source_options
+from tidelake.commands.producer_arguments import add_producer_options, producer_options
 
 
 def add(commands: Commands) -> None:
@@ -42,6 +43,7 @@ def add(commands: Commands) -> None:
         metavar="FILE",
         help="where rejected lines go (default: %(default)s)",
     )
+    add_producer_options(parser)
     add_stream(parser)
 
 
@@ -57,6 +59,8 @@ def _run(parsed: argparse.Namespace) -> int:
         stream=parsed.stream,
         follow=parsed.follow,
         positions=parsed.positions,
+        producer=producer_options(parsed),
+        transport=parsed.transport,
     )
     report = send_inputs(options, Console(stderr=True))
     return EXIT_FAILED if report.undelivered else 0

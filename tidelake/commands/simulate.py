@@ -9,6 +9,7 @@ from rich.console import Console
 
 from tidelake.commands.arguments import Commands, add_command, add_stream, positive
 from tidelake.commands.exits import EXIT_FAILED
+from tidelake.commands.producer_arguments import add_producer_options, producer_options
 from tidelake.contract.schema import SOURCES
 
 
@@ -66,6 +67,7 @@ def add(commands: Commands) -> None:
         metavar="FILE",
         help="where refused lines go (default: %(default)s)",
     )
+    add_producer_options(parser)
     add_stream(parser)
 
 
@@ -90,6 +92,8 @@ def _run(parsed: argparse.Namespace) -> int:
         dead_letter_file=parsed.dead_letters,
         environment=parsed.environment,
         stream=parsed.stream,
+        producer=producer_options(parsed),
+        transport=parsed.transport,
     )
     report = simulate(options, Console(stderr=True))
     return EXIT_FAILED if report.undelivered else 0

@@ -12,6 +12,8 @@ EMR_LOG_PREFIX = "emr-logs/"
 QUERY_RESULT_PREFIX = "query-results/"
 SOURCE_PREFIX = "source-records/"
 BATCH_RESULT_PREFIX = "batch-results/"
+REPLAY_PREFIX = "replays/"
+"""Markers of what was put back on the data stream; they never expire."""
 
 RAW_PARTITION_COLUMNS = ("year", "month", "day", "hour")
 RAW_DELIVERY_PREFIX = (
@@ -23,8 +25,13 @@ ERROR_DELIVERY_PREFIX = f"{ERROR_PREFIX}!{{firehose:error-output-type}}/"
 
 CATALOG = "lake"
 """Name of the Iceberg catalog in Spark; its tables live in Glue."""
-LEDGER_TABLE = "batches"
+LEDGER_TABLE = "ledger"
 QUARANTINE_TABLE = "quarantine"
+HOURLY_TABLE = "events_hourly"
+PATHS_TABLE = "paths_daily"
+DEVICES_TABLE = "devices_daily"
+SESSIONS_TABLE = "sessions"
+CURRENT_ROWS_TABLE = "current_rows"
 
 
 def is_raw_data(key: str, size: int) -> bool:

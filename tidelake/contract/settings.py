@@ -121,6 +121,13 @@ class DeliveryTransformSettings(FunctionSettings):
     """What becomes of a record that breaks the contract: a value of `Misfits`."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class StreamCounterSettings(FunctionSettings):
+    """Settings of the function that counts the events of the data stream."""
+
+    environment: str
+
+
 def _env_key(name: str) -> str:
     return f"TIDELAKE_{name.upper()}"
 

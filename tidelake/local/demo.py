@@ -11,23 +11,26 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tidelake.client.boto_transport import BotoTransport
-from tidelake.client.consumer import Consumer, tally
+from tidelake.client.consumed_events import tally
+from tidelake.client.consumer import Consumer
 from tidelake.client.dead_letters import DeadLetterFile
+from tidelake.client.fast_transport import FastTransport
 from tidelake.client.outputs import read_outputs
 from tidelake.client.producer import Producer
 from tidelake.client.send import InputCounts, SendProgress, check_input, send
 from tidelake.contract.deployment import Output
 from tidelake.contract.errors import CommandError, LocalAwsError, PipelineError
 from tidelake.local.cdk import LocalCdk
+from tidelake.local.deployed import deployed_locally
 from tidelake.local.endpoint import local_client, local_environment, require_loopback
+from tidelake.local.ledger import read_counts
 from tidelake.local.leftovers import find_leftovers
 from tidelake.local.lifecycle import STATE_DIR, LocalAws, local_status, running_local_aws
 from tidelake.local.out_folder import claimed
 from tidelake.local.pipeline import Pipeline
 from tidelake.local.progress import Stage, stage
 from tidelake.local.report import print_report
-from tidelake.local.results import CuratedTables
+from tidelake.local.results import read_results
 from tidelake.local.spark_progress import SparkProgress
 from tidelake.local.summary import RawCounts, StageSeconds, StepOutcome, StreamCounts, Summary
 from tidelake.local.toolchain import Toolchain, set_up
@@ -254,8 +257,8 @@ class _Demo:
         steps: list[StepOutcome],
     ) -> Summary:
         with stage(self.console, "read the tables"):
-            tables = CuratedTables.at(pipeline.endpoint, pipeline.outputs[Output.DATABASE])
-            curated, results = tables.counts(), tables.results()
+            tables = deployed_locally(pipeline.endpoint).tables
+            curated, results = read_counts(tables), read_results(tables)
         total = time.monotonic() - self.started
         rounded = {name: round(seconds, 1) for name, seconds in self.seconds.items()}
         return Summary(
@@ -300,5 +303,5 @@ class _Demo:
         ):
             self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    def _transport(self, pipeline: Pipeline) -> BotoTransport:
-        return BotoTransport(local_client("kinesis", pipeline.endpoint))
+    def _transport(self, pipeline: Pipeline) -> FastTransport:
+        return FastTransport(local_client("kinesis", pipeline.endpoint))

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 from tidelake.client.dead_letters import DeadLetterFile
+from tidelake.client.options import DEFAULTS, ProducerOptions
 from tidelake.client.producer import Producer
 from tidelake.client.send import SendReport, check_input, send
 from tidelake.contract.errors import ConfigurationError, InputError
+from tidelake.contract.events import LineOutcome
 from tidelake.local.inputs import STANDARD_INPUT, outcomes_of
 from tidelake.local.progress import stage
 from tidelake.local.send_progress import print_report, showing
-from tidelake.local.stopping import stop_on_signals
-from tidelake.local.target import open_stream
+from tidelake.local.stopping import stop_on_signals, until_stopped
+from tidelake.local.target import FAST, open_stream
 from tidelake.sources.events import EventBuilder
 from tidelake.sources.follow import FollowedFiles
 from tidelake.sources.options import SourceOptions
@@ -34,6 +37,8 @@ class SendOptions:
     stream: str | None
     follow: bool = False
     positions: Path = Path(".tidelake/positions.json")
+    producer: ProducerOptions = DEFAULTS
+    transport: str = FAST
 
     def __post_init__(self) -> None:
         if STANDARD_INPUT in self.inputs and (len(self.inputs) > 1 or self.follow):
@@ -43,29 +48,39 @@ class SendOptions:
 def send_inputs(options: SendOptions, console: Console) -> SendReport:
     """Send what the inputs hold; rejected lines and undelivered events go to the dead letters.
 
-    Dead letters are added to those of earlier sends. Raises InputError, before anything is sent
-    where the inputs are files, when not one line holds an event.
+    Dead letters are added to those of earlier sends. SIGTERM and Ctrl-C end the reading; what was
+    accepted by then is delivered, and KeyboardInterrupt raised. Raises InputError, before anything
+    is sent where the inputs are files, when not one line holds an event.
     """
     if options.follow:
         return _follow(options, console)
     if options.inputs != (STANDARD_INPUT,):
         _check(options)
-    transport, stream = open_stream(options.environment, options.stream)
-    with (
-        stage(console, f"send {', '.join(options.inputs)} to {stream}") as sending,
-        DeadLetterFile(options.dead_letter_file) as dead_letters,
-    ):
-        producer = Producer(transport, stream, dead_letters)
-        report = send(
-            outcomes_of(options.inputs, options.source, options.source_options),
-            producer,
-            dead_letters,
-            on_progress=showing(sending),
-        )
-    print_report(console, report, options.dead_letter_file)
+    lines = outcomes_of(options.inputs, options.source, options.source_options)
+    report, stopped = _send(lines, options, console)
+    if stopped:
+        raise KeyboardInterrupt
     if report.accepted == 0:
         raise InputError(f"nothing was sent: 0 of {report.lines} lines hold an event")
     return report
+
+
+def _send(
+    lines: Iterable[LineOutcome], options: SendOptions, console: Console
+) -> tuple[SendReport, bool]:
+    """Send lines to their end or to a signal, and whether it was a signal."""
+    transport, stream = open_stream(options.environment, options.stream, options.transport)
+    with (
+        stop_on_signals() as stop,
+        stage(console, f"send {', '.join(options.inputs)} to {stream}") as sending,
+        DeadLetterFile(options.dead_letter_file) as dead_letters,
+    ):
+        producer = Producer(transport, stream, dead_letters, options.producer)
+        report = send(
+            until_stopped(lines, stop), producer, dead_letters, on_progress=showing(sending)
+        )
+    print_report(console, report, options.dead_letter_file)
+    return report, stop.requested
 
 
 def _check(options: SendOptions) -> None:
@@ -81,7 +96,7 @@ def _check(options: SendOptions) -> None:
 
 def _follow(options: SendOptions, console: Console) -> SendReport:
     """Send what is written to the files until a signal; positions pass only what is safe."""
-    transport, stream = open_stream(options.environment, options.stream)
+    transport, stream = open_stream(options.environment, options.stream, options.transport)
 
     def warn(mark: FileMark) -> None:
         console.print(
@@ -96,7 +111,7 @@ def _follow(options: SendOptions, console: Console) -> SendReport:
         DeadLetterFile(options.dead_letter_file) as dead_letters,
         stage(console, f"follow {', '.join(options.inputs)} to {stream}") as sending,
     ):
-        producer = Producer(transport, stream, dead_letters)
+        producer = Producer(transport, stream, dead_letters, options.producer)
 
         def settle() -> None:
             producer.flush()

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tidelake.client.send import InputCounts
+from tidelake.contract.schema import WEB_LOG
+from tidelake.local.ledger import CuratedCounts
+from tidelake.local.results import Results
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,27 +45,6 @@ class StepOutcome:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CuratedCounts:
-    events: int
-    duplicates: int
-    quarantined: int
-
-    @property
-    def read(self) -> int:
-        return self.events + self.duplicates + self.quarantined
-
-
-@dataclass(frozen=True, kw_only=True)
-class Results:
-    """The aggregates, as the Spark job wrote them. Hours are UTC, such as `2015-05-17T10`."""
-
-    events_by_status: dict[str, int]
-    events_by_hour: dict[str, int]
-    response_bytes: int
-    top_paths: list[tuple[str, int]]
-
-
-@dataclass(frozen=True, kw_only=True)
 class StageSeconds:
     """Wall time of the stages, and from the start to the results; the destroy comes after.
 
@@ -93,7 +76,8 @@ class Summary:
         Records may repeat on the way (every hop before the tables is at least once), so the hop
         into the raw zone must lose none, and the distinct events must all be at the end.
         """
-        curated, by_status = self.curated, self.results.events_by_status
+        curated, results = self.curated, self.results
+        requests = results.events_by_source.get(WEB_LOG.name, 0)
         hops = (
             (
                 "lines in the input",
@@ -104,13 +88,8 @@ class Summary:
             ("accepted events", self.input.accepted, "on the data stream", self.stream.events),
             ("raw events", self.raw.events, "curated, duplicate or quarantined", curated.read),
             ("events on the data stream", self.stream.events, "at the end", self._events_out),
-            ("curated events", curated.events, "counted by status", sum(by_status.values())),
-            (
-                "curated events",
-                curated.events,
-                "counted by hour",
-                sum(self.results.events_by_hour.values()),
-            ),
+            ("curated events", curated.events, "counted by hour", _total(results.events_by_hour)),
+            ("web requests", requests, "counted by status", _total(results.events_by_status)),
         )
         found = [
             f"{came_in:,} {what}, but {went_out:,} {where}"
@@ -134,3 +113,7 @@ class Summary:
 
     def write(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n")
+
+
+def _total(counts: Mapping[str, int]) -> int:
+    return sum(counts.values())

@@ -7,7 +7,7 @@ from importlib import import_module
 from tidelake.local.settings import LocalSettings
 
 MODULES = (
-    *("firehose", "kinesis", "s3", "sqs", "emr"),
+    *("firehose", "kinesis", "stream_mappings", "s3", "sqs", "message_moves", "emr"),
     *("cloudwatch", "cloudformation", "settling"),
 )
 """The modules of this package that `install` loads, in order."""

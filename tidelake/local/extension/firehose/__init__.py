@@ -1,8 +1,9 @@
-"""Firehose that buffers and converts, in the place of MiniStack's one object per record.
+"""Firehose that buffers, transforms and converts, in the place of MiniStack's object per record.
 
 Replaced are the delivery of records to S3, which both PutRecord and a Kinesis source end in, the
 deletion of a delivery stream, and the reset of the service. A record of a Kinesis source arrives
-within the call that puts it on the stream: it is there once, neither lost nor doubled.
+within the call that puts it on the stream: it is there once, neither lost nor doubled, whatever
+becomes of its shard. Aggregated records of such a source are taken apart, as on AWS.
 """
 
 from __future__ import annotations
@@ -14,9 +15,16 @@ from typing import Any
 from ministack.services import firehose
 from ministack.services.cloudformation import stacks
 
+from tidelake.contract.deaggregation import deaggregate
 from tidelake.local.endpoint import local_client
 from tidelake.local.extension.firehose.buffering import BufferingHints, DeliveryBuffer, Record
-from tidelake.local.extension.firehose.delivery import Destination, S3Delivery
+from tidelake.local.extension.firehose.delivery import Destination, S3Delivery, bucket_of
+from tidelake.local.extension.firehose.transformation import (
+    MAXIMUM_CALL_SECONDS,
+    LambdaTransformation,
+    Processor,
+    Transformed,
+)
 from tidelake.local.extension.replacing import (
     replace_entry,
     replace_function,
@@ -30,21 +38,22 @@ FINAL_DELIVERY_SECONDS = 20.0
 
 def install(settings: LocalSettings) -> None:
     """Put buffered delivery in place; raises LocalAwsError where MiniStack does not fit."""
-    require_functions(firehose, "_evaluate_prefix", "_apply_lambda_processors")
-    require_functions(firehose, "_s3_bucket_from_arn")
+    require_functions(firehose, "_evaluate_prefix")
     delivery = S3Delivery(
         local_client("s3", settings.endpoint),
         local_client("glue", settings.endpoint),
         firehose._evaluate_prefix,
     )
-    FirehoseExtension(delivery).install()
+    client = local_client("lambda", settings.endpoint, read_timeout_seconds=MAXIMUM_CALL_SECONDS)
+    FirehoseExtension(delivery, LambdaTransformation(client)).install()
 
 
 class FirehoseExtension:
     """The delivery buffers of all delivery streams, by ARN."""
 
-    def __init__(self, delivery: S3Delivery) -> None:
+    def __init__(self, delivery: S3Delivery, transformation: LambdaTransformation) -> None:
         self._delivery = delivery
+        self._transformation = transformation
         self._lock = threading.Lock()
         self._buffers: dict[str, DeliveryBuffer] = {}
 
@@ -61,10 +70,25 @@ class FirehoseExtension:
             self._delete_delivery_stream,
             "firehose._HANDLERS",
         )
+        self._ingest = replace_function(
+            firehose, "ingest_from_kinesis_source", self._ingest_from_kinesis_source
+        )
         self._reset = replace_function(firehose, "reset", self._reset_service)
         self._blocks = replace_function(
             stacks, "_runs_on_worker_thread", self._runs_on_worker_thread
         )
+
+    def _ingest_from_kinesis_source(
+        self, stream_arn: str, records: list[tuple[str, bytes]]
+    ) -> None:
+        singles = []
+        for key, data in records:
+            packed = deaggregate(data)
+            if packed is None:
+                singles.append((key, data))
+            else:
+                singles += [(own_key, own_data) for own_data, own_key in packed]
+        self._ingest(stream_arn, singles)
 
     def _buffer_records(
         self,
@@ -95,9 +119,12 @@ class FirehoseExtension:
     def _deliver(
         self, stream: dict[str, Any], records: Sequence[Record], last: Callable[[], bool]
     ) -> None:
-        processed = _processed(stream, records)
-        if processed:
-            self._delivery.deliver(lambda: _destination(stream), processed, last)
+        processor = Processor.of(stream["destinations"][0]["config"])
+        if processor is None:
+            transformed = Transformed(list(records))
+        else:
+            transformed = self._transformation.apply(processor, _envelope(stream), records, last)
+        self._delivery.deliver(lambda: _destination(stream), records, transformed, last)
 
     def _delete_delivery_stream(self, data: dict[str, Any]) -> Any:
         """Delete, after one attempt to deliver what is buffered; AWS promises not even that."""
@@ -148,19 +175,15 @@ def _destination(stream: dict[str, Any]) -> Destination:
     return Destination(
         stream_name=stream["name"],
         stream_version=stream["version"],
-        bucket=firehose._s3_bucket_from_arn(config["BucketARN"]),
+        bucket=bucket_of(config),
         config=config,
     )
 
 
-def _processed(stream: dict[str, Any], records: Sequence[Record]) -> Sequence[Record]:
-    """The records after the destination's Lambda processors, if it has any."""
-    destination = stream["destinations"][0]
-    processing = destination["config"].get("ProcessingConfiguration", {})
-    if str(processing.get("Enabled")).lower() != "true":
-        return records
-    arrived = {record.id: record.arrived for record in records}
-    pairs = firehose._apply_lambda_processors(
-        stream, destination, [(record.id, record.data) for record in records]
-    )
-    return [Record(record_id, data, arrived[record_id]) for record_id, data in pairs]
+def _envelope(stream: dict[str, Any]) -> dict[str, str]:
+    """What a request to the function says of the delivery stream and of its source."""
+    envelope = {"deliveryStreamArn": stream["arn"]}
+    source = stream.get("kinesis_source")
+    if source:
+        envelope["sourceKinesisStreamArn"] = source["KinesisStreamARN"]
+    return envelope

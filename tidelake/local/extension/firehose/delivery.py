@@ -1,8 +1,8 @@
 """From a batch of records to the objects that Firehose writes, and those into S3.
 
 What is written, and where, follows the Amazon Data Firehose developer guide: "Convert input data
-format", "Handling errors for data format conversion", "Custom prefixes" and "Amazon S3 object name
-format".
+format", "Handling errors for data format conversion", "Handle failure in data transformation",
+"Custom prefixes" and "Amazon S3 object name format".
 """
 
 from __future__ import annotations
@@ -24,13 +24,15 @@ import pyarrow.parquet
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tidelake.local.extension.firehose.buffering import Record
-from tidelake.local.extension.firehose.conversion import Failure, convert
+from tidelake.local.extension.firehose.conversion import convert
 from tidelake.local.extension.firehose.documents import NO_TABLE, ConversionError, RowFormat
+from tidelake.local.extension.firehose.transformation import ProcessingFailure, Transformed
 from tidelake.local.settings import ACCOUNT, REGION
 
 _log = logging.getLogger("tidelake.firehose")
 
 CONVERSION_FAILED = "format-conversion-failed"
+PROCESSING_FAILED = "processing-failed"
 
 
 class EvaluatePrefix(Protocol):
@@ -75,9 +77,12 @@ class S3Delivery:
         self,
         destination: Callable[[], Destination],
         records: Sequence[Record],
+        transformed: Transformed,
         is_last_attempt: Callable[[], bool],
     ) -> None:
         """Write the objects of one batch, trying again until it works.
+
+        `records` are those that came, `transformed` what became of them.
 
         The objects are made once, so that an attempt that failed halfway is continued and not
         repeated. When `is_last_attempt` (the stream was deleted) a failure is final.
@@ -85,7 +90,7 @@ class S3Delivery:
         objects: list[S3Object] = []
 
         def prepare() -> None:
-            objects[:] = self.objects(destination(), records)
+            objects[:] = self.objects(destination(), records, transformed)
 
         def put_next() -> None:
             item = objects[0]
@@ -96,8 +101,24 @@ class S3Delivery:
         while prepared and objects and _until_done(put_next, is_last_attempt):
             pass
 
-    def objects(self, destination: Destination, records: Sequence[Record]) -> list[S3Object]:
-        """The objects of one batch: the data, and the records that could not be converted."""
+    def objects(
+        self, destination: Destination, records: Sequence[Record], transformed: Transformed
+    ) -> list[S3Object]:
+        """The objects of one batch: the data, what was set aside, and the records as they came."""
+        objects = (
+            self._data_objects(destination, transformed.records) if transformed.records else []
+        )
+        if transformed.failures:
+            failures = transformed.failures
+            lines = [processing_error_line(failure) for failure in failures]
+            arrived = min(failure.record.arrived for failure in failures)
+            objects.append(self._error_object(destination, PROCESSING_FAILED, arrived, lines))
+        if destination.config.get("S3BackupMode") == "Enabled":
+            objects.append(self._backup_object(destination, records))
+        return objects
+
+    def _data_objects(self, destination: Destination, records: Sequence[Record]) -> list[S3Object]:
+        """The data, and the records that could not be converted."""
         conversion = destination.config.get("DataFormatConversionConfiguration", {})
         arrived = min(record.arrived for record in records)
         if not conversion or not _is_true(conversion.get("Enabled", True)):
@@ -115,8 +136,21 @@ class S3Delivery:
                 self._data_object(destination, arrived, parquet(rows, conversion), ".parquet")
             )
         if failures:
-            objects.append(self._error_object(destination, records, failures))
+            lines = [
+                error_line(records[index], error, destination.config) for index, error in failures
+            ]
+            arrived = min(records[index].arrived for index, _ in failures)
+            objects.append(self._error_object(destination, CONVERSION_FAILED, arrived, lines))
         return objects
+
+    def _backup_object(self, destination: Destination, records: Sequence[Record]) -> S3Object:
+        """The records as they came, joined, where the backup is to lie."""
+        backup = destination.config["S3BackupConfiguration"]
+        body, extension = _compressed(b"".join(record.data for record in records), backup)
+        moment = _local_time(min(record.arrived for record in records), backup)
+        prefix = self._evaluate_prefix(backup.get("Prefix", ""), moment)
+        name = _object_name(destination, moment)
+        return S3Object(bucket_of(backup), f"{prefix}{name}{extension}", body)
 
     def _row_format(self, conversion: dict[str, Any]) -> RowFormat:
         schema = conversion["SchemaConfiguration"]
@@ -151,15 +185,14 @@ class S3Delivery:
         )
 
     def _error_object(
-        self, destination: Destination, records: Sequence[Record], failures: Sequence[Failure]
+        self, destination: Destination, error_type: str, arrived: float, lines: Sequence[str]
     ) -> S3Object:
         config = destination.config
-        moment = _local_time(min(records[index].arrived for index, _ in failures), config)
+        moment = _local_time(arrived, config)
         template = config.get("ErrorOutputPrefix", "")
         if not template:
             template = config.get("Prefix", "") + "!{firehose:error-output-type}/"
-        prefix = self._evaluate_prefix(template, moment, error_type=CONVERSION_FAILED)
-        lines = [error_line(records[index], error, config) for index, error in failures]
+        prefix = self._evaluate_prefix(template, moment, error_type=error_type)
         return S3Object(
             destination.bucket,
             prefix + _object_name(destination, moment),
@@ -206,6 +239,25 @@ def error_line(record: Record, error: ConversionError, config: dict[str, Any]) -
         },
     }
     return json.dumps(document) + "\n"
+
+
+def processing_error_line(failure: ProcessingFailure) -> str:
+    """The line of the error object about one record that was not transformed."""
+    document = {
+        "attemptsMade": failure.attempts,
+        "arrivalTimestamp": int(failure.record.arrived * 1000),
+        "errorCode": failure.error.code,
+        "errorMessage": failure.error.message,
+        "attemptEndingTimestamp": int(time.time() * 1000),
+        "rawData": base64.b64encode(failure.record.data).decode(),
+        "lambdaArn": failure.function_arn,
+    }
+    return json.dumps(document) + "\n"
+
+
+def bucket_of(config: dict[str, Any]) -> str:
+    """The name of the bucket that a configuration names by ARN."""
+    return str(config["BucketARN"]).rsplit(":", 1)[-1]
 
 
 def _object_name(destination: Destination, moment: time.struct_time) -> str:
