@@ -53,14 +53,12 @@ class PrivateNetwork(Construct):
                 self, "Vpc", vpc_id=config.vpc_id, availability_zones=["any"]
             )
             self.subnet_ids = list(config.subnet_ids)
-            self._subnets = _given_subnets(self, config.subnet_ids)
         else:
             own = _own_vpc(self, config)
             if config.flow_log_days:
                 _log_connections(own, days=config.flow_log_days, key=key, removal=log_removal)
             self._vpc = own
             self.subnet_ids = [subnet.subnet_id for subnet in own.isolated_subnets]
-            self._subnets = ec2.SubnetSelection(subnets=own.isolated_subnets)
         self.primary_group = self._group("PrimaryNode", "tidelake: EMR primary node")
         self.core_group = self._group("CoreNodes", "tidelake: EMR core and task nodes")
         self.service_group = self._group("ServiceAccess", "tidelake: EMR service")
@@ -82,11 +80,18 @@ class PrivateNetwork(Construct):
         endpoint = self._vpc.add_interface_endpoint(
             "Endpoint-kinesis-streams",
             service=ec2.InterfaceVpcEndpointAwsService.KINESIS_STREAMS,
-            subnets=self._subnets,
+            subnets=self._endpoint_subnets(),
             security_groups=[group],
             open=False,
         )
         admit_own_stream(endpoint, stream)
+
+    def _endpoint_subnets(self) -> ec2.SubnetSelection:
+        if isinstance(self._vpc, ec2.Vpc):
+            return ec2.SubnetSelection(subnets=self._vpc.isolated_subnets)
+        return ec2.SubnetSelection(
+            subnets=[_given_subnet(self, subnet_id) for subnet_id in self.subnet_ids]
+        )
 
     def _group(self, construct_id: str, description: str) -> ec2.SecurityGroup:
         return ec2.SecurityGroup(
@@ -130,16 +135,19 @@ class PrivateNetwork(Construct):
             admit_own_identities(endpoint)
 
 
-def _given_subnets(scope: Construct, subnet_ids: Sequence[str]) -> ec2.SubnetSelection:
-    return ec2.SubnetSelection(
-        subnets=[
-            # Its zone is needed by nothing here, but CDK wants one.
-            ec2.Subnet.from_subnet_attributes(
-                scope, f"Given-{subnet_id}", subnet_id=subnet_id, availability_zone="any"
-            )
-            for subnet_id in subnet_ids
-        ]
+def _given_subnet(scope: Construct, subnet_id: str) -> ec2.ISubnet:
+    subnet = ec2.Subnet.from_subnet_attributes(
+        scope,
+        f"Given-{subnet_id}",
+        subnet_id=subnet_id,
+        # Nothing here needs its zone, but CDK wants one.
+        availability_zone="any",
     )
+    cdk.Annotations.of(subnet).acknowledge_warning(
+        "@aws-cdk/aws-ec2:noSubnetRouteTableId",
+        "An interface endpoint is no route, so that no route table is asked for.",
+    )
+    return subnet
 
 
 def _own_vpc(scope: Construct, config: NetworkConfig) -> ec2.Vpc:
