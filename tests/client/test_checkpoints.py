@@ -115,10 +115,13 @@ def test_a_checkpoint_is_on_the_disk_before_it_replaces_the_last_one(
     checkpoints = FileCheckpoints(tmp_path / "c.json", "events")
     checkpoints.claim([], TRIM_HORIZON)
     replace = Path.replace
+
+    def replacing(new: Path, old: Path) -> Path:
+        order.append("replace")
+        return replace(new, old)
+
     monkeypatch.setattr(os, "fsync", lambda _handle: order.append("fsync"))
-    monkeypatch.setattr(
-        Path, "replace", lambda new, old: (order.append("replace"), replace(new, old))[1]
-    )
+    monkeypatch.setattr(Path, "replace", replacing)
     checkpoints.save("shardId-0", Checkpoint("7"))
     checkpoints.close()
     assert order == ["fsync", "replace", "fsync"]
