@@ -46,10 +46,37 @@ def pipeline_watches(config: MonitoringConfig, metrics: PipelineMetrics) -> Iter
         )
     if SharedId.TRANSFORM_FUNCTION in metrics.functions:
         yield from _transform(metrics)
+    for function in metrics.functions:
+        if function in _FUNCTIONS:
+            yield _function(function, metrics)
     yield from _steps(config, metrics)
     for metric, description in _COUNTS.items():
         yield _count(metric, description, metrics)
 
+
+_FUNCTIONS = {
+    SharedId.COUNTER_FUNCTION: (
+        "CounterFailing",
+        "The function that counts events of the data stream failed: see its log group. Lambda "
+        "tries its records again. No data means that it did not run.",
+    ),
+    SharedId.TRIGGER_FUNCTION: (
+        "TriggerFailing",
+        "The trigger could not submit a step: see its log group. Its events stay queued and are "
+        "tried again. No data means that it did not run.",
+    ),
+    SharedId.OUTCOME_FUNCTION: (
+        "OutcomeFailing",
+        "The function that follows batches as EMR tells of their steps failed: see its log group. "
+        "The sweep finds what it missed. No data means that it did not run.",
+    ),
+    SharedId.SWEEP_FUNCTION: (
+        "SweepFailing",
+        "The sweep failed: see its log group. What EMR's events do not tell is not found until it "
+        "runs again. No data means that it did not run.",
+    ),
+}
+"""Name and description of the alarm on a function's errors; Firehose counts those of its own."""
 
 _COUNTS = {
     Metric.BATCHES_SET_ASIDE: (
@@ -77,6 +104,16 @@ _COUNTS = {
     ),
 }
 """Own counts of which each is one too many, with the description of its alarm."""
+
+
+def _function(function: SharedId, metrics: PipelineMetrics) -> Watch:
+    name, description = _FUNCTIONS[function]
+    return Watch(
+        name=name,
+        metric=metrics.function(function, "Errors", "Sum"),
+        threshold=0,
+        description=description,
+    )
 
 
 def _count(metric: Metric, description: str, metrics: PipelineMetrics) -> Watch:
@@ -181,15 +218,6 @@ def _transform(metrics: PipelineMetrics) -> tuple[Watch, ...]:
 
 def _steps(config: MonitoringConfig, metrics: PipelineMetrics) -> tuple[Watch, ...]:
     return (
-        Watch(
-            name="TriggerFailing",
-            metric=metrics.function(SharedId.TRIGGER_FUNCTION, "Errors", "Sum"),
-            threshold=0,
-            description=(
-                "The trigger could not submit a step: see its log group. Its events stay queued "
-                "and are tried again. No data means that it did not run."
-            ),
-        ),
         Watch(
             name="ObjectsUntaken",
             metric=metrics.queue("ApproximateAgeOfOldestMessage", "Maximum"),
