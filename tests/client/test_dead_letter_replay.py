@@ -15,7 +15,7 @@ from tidelake.client.send import send
 from tidelake.contract.errors import InputError
 from tidelake.contract.events import ParsedLine, RejectedLine
 
-EVENT = {"event_id": "1", "source": "web_log", "target": "/é"}
+EVENT: dict[str, object] = {"event_id": "1", "source": "web_log", "target": "/é"}
 
 
 def test_an_undelivered_event_is_sent_again_as_it_was(tmp_path: Path) -> None:
