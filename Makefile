@@ -1,6 +1,7 @@
 # Everything sets itself up: `make demo` and `make test` are all that a new user types.
 #
 #   make demo [INPUT=access.log] [OUT=build/demo] [KEEP=1]   the whole pipeline on this machine
+#   make demo MIX=web_log=5,sensor=3 [EVENTS=10000]         the same with made-up events of many sources
 #   make test                                               every test
 #   make test-spark4                                        the Spark jobs' tests on Spark 4 (ANSI mode)
 #   make bench [BENCH=synth]                                benchmarks against named peers (benches/)
@@ -13,6 +14,11 @@
 PYTHON ?= python3
 OUT    ?= build/demo
 EVENTS ?= 10000
+SOURCE ?= web_log
+# Of what a MIX makes, such as web_log=5,sensor=3,change_data=2,app_event=4.
+BAD        ?= 1%
+LATE       ?= 2%
+DUPLICATES ?= 1%
 ENV    ?= dev
 
 VENV      := .venv
@@ -78,8 +84,11 @@ $(TOOLCHAIN): package-lock.json tidelake/local/spark-jars.lock $(RUNTIME)
 # File names reach the shell through its environment: whatever they hold, they are names.
 demo: export DEMO_INPUT = $(value INPUT)
 demo: export DEMO_OUT = $(value OUT)
+demo: export DEMO_MIX = $(value MIX)
 demo: $(RUNTIME) $(TOOLCHAIN)
-	@$(BIN)/tidelake demo --source web_log $(if $(value INPUT),--file "$$DEMO_INPUT",--events $(EVENTS)) --out "$$DEMO_OUT" $(if $(KEEP),--keep)
+	@$(BIN)/tidelake demo --source $(SOURCE) $(if $(value INPUT),--file "$$DEMO_INPUT",--events $(EVENTS)) \
+	  $(if $(value MIX),--mix "$$DEMO_MIX" --bad $(BAD) --late $(LATE) --duplicates $(DUPLICATES)) \
+	  --out "$$DEMO_OUT" $(if $(KEEP),--keep)
 
 test: setup
 	@$(BIN)/pytest

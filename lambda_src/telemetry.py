@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Mapping
 
-from tidelake.contract.metrics import Metric, embedded
+from tidelake.contract.metrics import Metric, embedded, embedded_events
 
 
 def log(message: str, *, level: str = "INFO", **values: object) -> None:
@@ -18,6 +18,21 @@ def log(message: str, *, level: str = "INFO", **values: object) -> None:
 def publish(counts: Mapping[Metric, int], *, environment: str) -> None:
     """Publish the counts as metrics; CloudWatch Logs takes them out of the log."""
     _write(embedded(counts, environment=environment, timestamp_ms=time.time_ns() // 1_000_000))
+
+
+def publish_events(counts: Mapping[tuple[str, str], int], *, environment: str) -> None:
+    """Publish counts of events by source and type."""
+    now = time.time_ns() // 1_000_000
+    for (source, event_type), count in counts.items():
+        _write(
+            embedded_events(
+                count,
+                environment=environment,
+                source=source,
+                event_type=event_type,
+                timestamp_ms=now,
+            )
+        )
 
 
 def _write(document: Mapping[str, object]) -> None:

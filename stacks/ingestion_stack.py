@@ -13,6 +13,7 @@ from stacks.constructs.data_lake import DataLake
 from stacks.constructs.parquet_delivery import ParquetDelivery
 from stacks.constructs.project_code import client_code
 from stacks.constructs.shared_id import SharedId
+from stacks.constructs.stream_counter import StreamCounter
 from stacks.pipeline_stack import PipelineStack
 from stacks.sections.stream import DEFAULT_RECORD_KIB, StreamConfig
 from tidelake.contract.deployment import Output
@@ -35,6 +36,8 @@ class IngestionStack(PipelineStack):
         self.stream = _data_stream(self, config.stream, lake=lake, removal=self.data_removal)
         if config.delivery.enabled:
             self._deliver_to(lake)
+        if config.consumer_function.enabled:
+            self._count_events(lake)
         if config.audit.data_events:
             AuditTrail(
                 self,
@@ -47,6 +50,23 @@ class IngestionStack(PipelineStack):
         self.own_emptying_logs(lake.key)
         self.add_output(Output.STREAM, self.stream.stream_name)
         self.add_output(Output.CLIENT_URL, client_code(self, "ClientCode").s3_object_url)
+
+    def _count_events(self, lake: DataLake) -> None:
+        counter = StreamCounter(
+            self,
+            "Counter",
+            config=self.config.consumer_function,
+            environment=self.config.environment,
+            stream=self.stream,
+            log_retention_days=self.config.monitoring.log_retention_days,
+            log_removal=self.data_removal,
+            key=lake.key,
+        )
+        for shared_id, value in (
+            (SharedId.COUNTER_FUNCTION, counter.function.function_name),
+            (SharedId.COUNTER_FAILURES, counter.failures.queue_name),
+        ):
+            shared_id.publish(self, self.config.environment, value)
 
     def _deliver_to(self, lake: DataLake) -> None:
         environment, delivery = self.config.environment, self.config.delivery

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stacks.acknowledgments import Acknowledged
 
-_FUNCTIONS = ("Trigger/Submit/Function", "Transform/Check/Function")
+_FUNCTIONS = ("Transform/Check/Function", "Trigger/Submit/Function")
 # CDK's own function that empties the buckets of an environment whose data goes with it.
 _EMPTYING = "Custom::S3AutoDeleteObjectsCustomResourceProvider"
 
@@ -35,10 +35,10 @@ CHECKOV_ACKNOWLEDGED = (
     ),
     Acknowledged(
         rule="CKV_AWS_111",
-        where=("Spark/NodeRole",),
+        where=("Spark/NodeRole/DefaultPolicy",),
         reason=(
-            "Opening channels of Session Manager takes no resource in IAM; what they reach is the "
-            "node itself."
+            "Sessions of Systems Manager are opened by actions that know no resource; every "
+            "other statement of the nodes names what it reaches."
         ),
     ),
     Acknowledged(
@@ -46,7 +46,7 @@ CHECKOV_ACKNOWLEDGED = (
         where=(*_FUNCTIONS, _EMPTYING),
         reason=(
             "A reservation takes from what all functions of the account share; the batches of a "
-            "queue, or the stack's own deletion, keep these to few instances."
+            "queue or of Firehose, or the stack's own deletion, keep these to few instances."
         ),
     ),
     Acknowledged(
@@ -54,7 +54,8 @@ CHECKOV_ACKNOWLEDGED = (
         where=(*_FUNCTIONS, _EMPTYING),
         reason=(
             "The rule is about asynchronous calls; these functions are handed a queue with dead "
-            "letters of its own, or are called by CloudFormation, which waits for the answer."
+            "letters of its own, or are called by Firehose or CloudFormation, which wait for the "
+            "answer."
         ),
     ),
     Acknowledged(

@@ -244,6 +244,15 @@ _OWN = Published(
     metrics=frozenset(metric.value for metric in metrics.Metric),
 )
 
+_EVENTS = Published(
+    namespace=metrics.NAMESPACE,
+    owners={},
+    told_by={metrics.DIMENSION: ENVIRONMENT_VARIABLE},
+    unknown_at_synth=frozenset({metrics.SOURCE_DIMENSION, metrics.TYPE_DIMENSION}),
+    source="tidelake/contract/metrics.py",
+    metrics=frozenset({metrics.EVENTS_COUNTED}),
+)
+
 CATALOGUE: tuple[Published, ...] = (
     _STREAM,
     _SHARD,
@@ -255,6 +264,7 @@ CATALOGUE: tuple[Published, ...] = (
     _RULE,
     _TOPIC,
     _OWN,
+    _EVENTS,
 )
 
 

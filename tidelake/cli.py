@@ -11,13 +11,19 @@ from rich.console import Console
 
 from tidelake import __version__
 from tidelake.commands import (
+    check,
     check_vpc,
+    consume,
     demo,
     destroy,
     keys,
     local,
+    redrive,
+    replay,
+    results,
     send,
     simulate,
+    stream,
     tail,
 )
 from tidelake.commands.exits import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED
@@ -29,7 +35,11 @@ from tidelake.contract.errors import (
     TidelakeError,
 )
 
-COMMANDS = (demo, send, simulate, tail, keys, local, check_vpc, destroy)
+COMMANDS = (
+    *(demo, send, simulate, tail, consume, keys, stream),
+    *(results, check, replay, redrive),
+    *(local, check_vpc, destroy),
+)
 """In the order of the help. Each command imports what it needs when it runs, so that `--help`
 answers at once."""
 

@@ -63,6 +63,10 @@ class AuditTrail(Construct):
             kms_key_id=lake.key.key_arn,
             advanced_event_selectors=[
                 _data_events("AWS::Kinesis::Stream", equal_to=[stream.stream_arn]),
+                # Reading by enhanced fan-out is an event of the consumer.
+                _data_events(
+                    "AWS::Kinesis::StreamConsumer", starts_with=[f"{stream.stream_arn}/consumer/"]
+                ),
                 _data_events("AWS::S3::Object", starts_with=[lake.bucket.arn_for_objects("")]),
             ],
         )

@@ -6,13 +6,13 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kinesisfirehose as firehose
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs
 from constructs import Construct
 
 from stacks.constructs.contract_transform import ContractTransform
 from stacks.constructs.data_lake import DataLake
 from stacks.constructs.service_logs import service_log_group
+from stacks.constructs.stream_reading import grant_read_stream
 from stacks.sections.delivery import DeliveryConfig
 from tidelake.contract import lake as layout
 
@@ -43,7 +43,7 @@ class ParquetDelivery(Construct):
         logs = service_log_group(
             self, "Logs", retention_days=log_retention_days, removal=log_removal, key=lake.key
         )
-        _grant_read(stream, role, lake.key)
+        grant_read_stream(stream, role, lake.key)
         lake.grant_deliver(role)
         logs.grant_write(role)
         if transform is not None:
@@ -100,16 +100,6 @@ def _source_backup(
         buffering_size=cdk.Size.mebibytes(config.buffer_mib),
         logging_config=firehose.EnableLogging(logs),
     )
-
-
-def _grant_read(stream: kinesis.IStream, grantee: iam.IGrantable, key: kms.IKey) -> None:
-    """What Firehose does with its source; the stream's own grant reaches its consumers too."""
-    stream.grant(
-        grantee,
-        *("kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords"),
-        *("kinesis:GetShardIterator", "kinesis:ListShards"),
-    )
-    key.grant(grantee, "kms:Decrypt")
 
 
 def _delivery_role(scope: Construct) -> iam.Role:

@@ -32,6 +32,7 @@ def pipeline_dashboard(
     for row in (
         _stream_row(metrics),
         _reader_row(metrics, stream),
+        _counter_row(metrics),
         _delivery_row(metrics),
         _transform_row(metrics),
         _trigger_row(metrics),
@@ -92,6 +93,18 @@ def _reader_row(metrics: PipelineMetrics, stream: StreamConfig) -> tuple[cloudwa
         ),
     )
     return tuple(_graph(title, *lines) for title, lines in graphs if lines)
+
+
+def _counter_row(metrics: PipelineMetrics) -> tuple[cloudwatch.IWidget, ...]:
+    if metrics.counter_failure_queue_name is None:
+        return ()
+    return (
+        _graph("Events by source and type, at least once", metrics.events_counted()),
+        _graph(
+            "Events: records that hold none",
+            metrics.counter_failures("ApproximateNumberOfMessagesVisible", "Maximum"),
+        ),
+    )
 
 
 def _delivery_row(metrics: PipelineMetrics) -> tuple[cloudwatch.IWidget, ...]:

@@ -15,7 +15,14 @@ import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from stacks.constructs.shared_id import SharedId
-from tidelake.contract.metrics import DIMENSION, NAMESPACE, Metric
+from tidelake.contract.metrics import (
+    DIMENSION,
+    EVENTS_COUNTED,
+    NAMESPACE,
+    SOURCE_DIMENSION,
+    TYPE_DIMENSION,
+    Metric,
+)
 
 _PERIOD = cdk.Duration.minutes(5)
 
@@ -34,6 +41,8 @@ class PipelineMetrics:
     """Names of the functions, of which the trigger is always one."""
     trigger_queue_name: str
     dead_letter_queue_name: str
+    counter_failure_queue_name: str | None
+    """None where no function counts the events of the stream."""
     step_failure_rule_name: str
     cluster_end_rule_name: str
 
@@ -74,6 +83,20 @@ class PipelineMetrics:
 
     def dead_letters(self, name: str, statistic: str) -> cloudwatch.Metric:
         return _metric("AWS/SQS", name, statistic, QueueName=self.dead_letter_queue_name)
+
+    def counter_failures(self, name: str, statistic: str) -> cloudwatch.Metric:
+        """Of the queue of records that could not be counted, which has to be there."""
+        assert self.counter_failure_queue_name is not None  # noqa: S101 - the caller's mistake
+        return _metric("AWS/SQS", name, statistic, QueueName=self.counter_failure_queue_name)
+
+    def events_counted(self) -> cloudwatch.SearchExpression:
+        """Events on the stream, a line for each source and type as they come."""
+        return _search(
+            f"{NAMESPACE},{DIMENSION},{TYPE_DIMENSION},{SOURCE_DIMENSION}",
+            EVENTS_COUNTED,
+            "Sum",
+            **{DIMENSION: self.environment},
+        )
 
     def step_failures(self, name: str, statistic: str) -> cloudwatch.Metric:
         """Of the rule that EMR's events of failed steps match: EMR has no metric of them."""

@@ -34,38 +34,51 @@ def pipeline_watches(config: MonitoringConfig, metrics: PipelineMetrics) -> Iter
     yield from _ingest(config, metrics)
     if metrics.delivery_stream_name is not None:
         yield from _delivery(config, metrics)
+    if metrics.counter_failure_queue_name is not None:
+        yield Watch(
+            name="RecordsUncounted",
+            metric=metrics.counter_failures("ApproximateNumberOfMessagesVisible", "Maximum"),
+            threshold=0,
+            description=(
+                "Records of the data stream hold no event; where each lies stands in a message of "
+                "the queue. No data means an empty queue."
+            ),
+        )
+    if SharedId.TRANSFORM_FUNCTION in metrics.functions:
+        yield from _transform(metrics)
     for function in metrics.functions:
-        yield _function(function, metrics)
+        if function in _FUNCTIONS:
+            yield _function(function, metrics)
     yield from _steps(config, metrics)
     for metric, description in _COUNTS.items():
-        if metric not in _OF_TRANSFORM or SharedId.TRANSFORM_FUNCTION in metrics.functions:
-            yield _count(metric, description, metrics)
+        yield _count(metric, description, metrics)
 
 
 _FUNCTIONS = {
+    SharedId.COUNTER_FUNCTION: (
+        "CounterFailing",
+        "The function that counts events of the data stream failed: see its log group. Lambda "
+        "tries its records again. No data means that it did not run.",
+    ),
     SharedId.TRIGGER_FUNCTION: (
         "TriggerFailing",
         "The trigger could not submit a step: see its log group. Its events stay queued and are "
         "tried again. No data means that it did not run.",
     ),
-    SharedId.TRANSFORM_FUNCTION: (
-        "TransformFailing",
-        "The function that holds records to the contract failed: see its log group. Firehose tries "
-        "again, then sets its records aside in streaming-errors/. No data means that it did not "
-        "run.",
+    SharedId.OUTCOME_FUNCTION: (
+        "OutcomeFailing",
+        "The function that follows batches as EMR tells of their steps failed: see its log group. "
+        "The sweep finds what it missed. No data means that it did not run.",
+    ),
+    SharedId.SWEEP_FUNCTION: (
+        "SweepFailing",
+        "The sweep failed: see its log group. What EMR's events do not tell is not found until it "
+        "runs again. No data means that it did not run.",
     ),
 }
-"""The name and description of the alarm on each function's errors."""
+"""Name and description of the alarm on a function's errors; Firehose counts those of its own."""
 
 _COUNTS = {
-    Metric.RECORDS_REJECTED: (
-        "Records break the contract; they lie in streaming-errors/processing-failed/. No data "
-        "means that none did."
-    ),
-    Metric.RECORDS_OVER_LIMIT: (
-        "Records did not fit into the answer of the function that checks them; they lie in "
-        "streaming-errors/processing-failed/. No data means that all did."
-    ),
     Metric.BATCHES_SET_ASIDE: (
         "A batch failed as often as it is tried and is in no table: see its steps' logs. No data "
         "means that none did."
@@ -91,8 +104,6 @@ _COUNTS = {
     ),
 }
 """Own counts of which each is one too many, with the description of its alarm."""
-
-_OF_TRANSFORM = frozenset({Metric.RECORDS_REJECTED, Metric.RECORDS_OVER_LIMIT})
 
 
 def _function(function: SharedId, metrics: PipelineMetrics) -> Watch:
@@ -173,6 +184,34 @@ def _delivery(config: MonitoringConfig, metrics: PipelineMetrics) -> tuple[Watch
                 "Records do not fit the raw table; they lie in streaming-errors/. No data means "
                 "that none failed."
             ),
+        ),
+    )
+
+
+def _transform(metrics: PipelineMetrics) -> tuple[Watch, ...]:
+    return (
+        Watch(
+            name="TransformFailing",
+            metric=metrics.delivery("ExecuteProcessing.Success", "Average"),
+            threshold=1,
+            comparison=_BELOW,
+            description=(
+                "Firehose's calls of the function that holds records to the contract fail: see "
+                "its log group. Firehose tries again, then sets the records aside in "
+                "streaming-errors/. No data means that nothing was due."
+            ),
+        ),
+        _count(
+            Metric.RECORDS_REJECTED,
+            "Records break the contract; they lie in streaming-errors/processing-failed/. No data "
+            "means that none did.",
+            metrics,
+        ),
+        _count(
+            Metric.RECORDS_OVER_LIMIT,
+            "Records did not fit into the answer of the function that checks them; they lie in "
+            "streaming-errors/processing-failed/. No data means that all did.",
+            metrics,
         ),
     )
 

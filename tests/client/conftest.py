@@ -1,4 +1,4 @@
-"""One stream under three roofs: the strict fake, moto, and the local AWS."""
+"""One stream under three roofs: the strict fake, moto, and the local AWS, read in two ways."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tests.client.fake_stream import FakeStream
 from tests.conftest import LocalAwsUnderTest
 from tidelake.client.boto_transport import BotoTransport
 from tidelake.client.dead_letters import DeadLetterFile
+from tidelake.client.fast_transport import FastTransport
 from tidelake.client.transport import PutTransport, ReadTransport
 
 
@@ -31,7 +32,14 @@ class StreamUnderTest:
     name: str
 
 
-@pytest.fixture(params=["fake", "moto", pytest.param("local", marks=pytest.mark.slow)])
+@pytest.fixture(
+    params=[
+        "fake",
+        "moto",
+        pytest.param("local", marks=pytest.mark.slow),
+        pytest.param("local-fast", marks=pytest.mark.slow),
+    ]
+)
 def stream(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[StreamUnderTest]:
@@ -51,7 +59,8 @@ def stream(
         client = local_aws.client("kinesis")
         client.create_stream(StreamName=name, ShardCount=2)
         client.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
-        yield StreamUnderTest(BotoTransport(client), name)
+        transport = FastTransport if request.param == "local-fast" else BotoTransport
+        yield StreamUnderTest(transport(client), name)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,13 @@ class FakeClock:
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.now += seconds
+
+    def wait(self, condition: threading.Condition, seconds: float | None) -> None:
+        """As `Condition.wait`, but for a time that passes at once."""
+        if seconds is None:
+            condition.wait()
+        else:
+            self.sleep(seconds)
 
 
 @dataclass
@@ -69,6 +77,7 @@ class FakeStream:
         self.calls: list[list[Record]] = []
         self.iterators_given: list[tuple[str, Position]] = []
         self.reads: list[tuple[str, float]] = []
+        self.left: list[str] = []
         self.attempts = 0
         self._max_record_bytes = max_record_bytes
         self._max_call_bytes = max_call_bytes
@@ -91,7 +100,10 @@ class FakeStream:
 
     def list_shards(self, stream: str) -> list[Shard]:
         self._check_call("ListShards", stream)
-        return [Shard(shard.shard_id, shard.parents, shard.closed) for shard in self._shards]
+        return [
+            Shard(shard.shard_id, shard.parents, shard.closed, shard.high - 1)
+            for shard in self._shards
+        ]
 
     def shard_iterator(self, stream: str, shard_id: str, position: Position) -> str:
         self._check_call("GetShardIterator", stream)
@@ -101,10 +113,10 @@ class FakeStream:
             index = 0
         elif position.type == "LATEST":
             index = len(records)
-        elif position.type == "AFTER_SEQUENCE_NUMBER":
+        elif position.sequence_number is not None:
             numbers = [record.sequence_number for record in records]
-            assert position.sequence_number is not None
-            index = bisect_left(numbers, position.sequence_number) + 1
+            index = bisect_left(numbers, position.sequence_number)
+            index += position.type == "AFTER_SEQUENCE_NUMBER"
         else:
             assert position.timestamp is not None
             index = bisect_left([record.arrived for record in records], position.timestamp)
@@ -125,6 +137,9 @@ class FakeStream:
         index += len(records)
         behind = 1_000 if index < len(shard.records) else 0
         return Page(records, None if ended else self._iterator(shard_id, index), behind)
+
+    def leave_shard(self, shard_id: str) -> None:
+        self.left.append(shard_id)
 
     # What a test does to it
 

@@ -24,6 +24,9 @@ def test_prod_records_who_touches_stream_and_lake(prod: Synthesis) -> None:
     assert prod.documents[StackRole.INGESTION]["Resources"][stream["Fn::GetAtt"][0]]["Type"] == (
         "AWS::Kinesis::Stream"
     )
+    # Reading by enhanced fan-out is an event of the consumer.
+    [consumers] = fields["AWS::Kinesis::StreamConsumer"]["resources.ARN"]["StartsWith"]
+    assert consumers["Fn::Join"][1] == [stream, "/consumer/"]
     [objects] = fields["AWS::S3::Object"]["resources.ARN"]["StartsWith"]
     assert objects["Fn::Join"][1][-1] == "/"
 

@@ -26,5 +26,5 @@ def test_every_alarm_has_its_part_in_the_runbook(synthesis: Synthesis) -> None:
 
 
 def test_every_part_of_the_runbook_has_its_alarm(configured: Configured) -> None:
-    with_every_part = configured(delivery={"transform": True})
+    with_every_part = configured(delivery={"transform": True}, consumer_function={"enabled": True})
     assert sorted(parts()) == sorted(alarm_names(with_every_part))

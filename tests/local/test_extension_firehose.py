@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 
+from tests.client.packing import packed
 from tests.conftest import LocalAwsUnderTest
 
 pytestmark = pytest.mark.slow
@@ -326,3 +327,25 @@ def test_deleting_the_stack_of_a_delivery_stream_delivers_what_it_holds(
 
     [key] = delivery.keys()
     assert delivery.body(key) == b"last words"
+
+
+def test_aggregated_records_of_a_stream_are_delivered_apart_through_a_resharding(
+    local_aws: LocalAwsUnderTest,
+) -> None:
+    delivery = Delivery(local_aws)
+    delivery.kinesis.create_stream(StreamName=delivery.name, ShardCount=1)
+    delivery.create(
+        seconds=1,
+        source=delivery.name,
+        DataFormatConversionConfiguration=delivery.conversion(),
+    )
+    first = packed(b'{"id": 1}', b'{"id": 2}')
+    delivery.kinesis.put_record(StreamName=delivery.name, Data=first, PartitionKey="k")
+    delivery.kinesis.update_shard_count(
+        StreamName=delivery.name, TargetShardCount=2, ScalingType="UNIFORM_SCALING"
+    )
+    delivery.kinesis.put_record(StreamName=delivery.name, Data=b'{"id": 3}', PartitionKey="k")
+    wait_until(lambda: len(delivery.ids()) >= 3)
+    assert sorted(delivery.ids()) == [1, 2, 3]
+    keys = delivery.keys()
+    assert not [key for key in keys if key.startswith("errors/")]

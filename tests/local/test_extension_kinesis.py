@@ -13,17 +13,7 @@ from tests.conftest import LocalAwsUnderTest
 
 pytestmark = pytest.mark.slow
 
-RESHARDING: dict[str, dict[str, Any]] = {
-    "split_shard": {
-        "ShardToSplit": "shardId-000000000000",
-        "NewStartingHashKey": "85070591730234615865843651857942052864",
-    },
-    "merge_shards": {
-        "ShardToMerge": "shardId-000000000000",
-        "AdjacentShardToMerge": "shardId-000000000001",
-    },
-    "update_shard_count": {"TargetShardCount": 4, "ScalingType": "UNIFORM_SCALING"},
-}
+FAST = {"Delay": 1, "MaxAttempts": 30}
 
 
 @pytest.fixture
@@ -55,26 +45,6 @@ def test_call_of_more_than_10_mib_is_refused(stream: Any) -> None:
         kinesis.put_records(StreamName=name, Records=records_of(500, 21_000))
 
 
-@pytest.mark.parametrize("call", RESHARDING)
-def test_resharding_is_refused_and_no_record_is_lost(stream: Any, call: str) -> None:
-    kinesis, name = stream
-    shard = kinesis.put_record(StreamName=name, Data=b"kept", PartitionKey="k")["ShardId"]
-
-    with pytest.raises(ClientError) as refusal:
-        getattr(kinesis, call)(StreamName=name, **RESHARDING[call])
-
-    assert refusal.value.response["Error"] == {
-        "Code": "UnsupportedOperationException",
-        "Message": "Resharding is not supported by the local AWS; "
-        "deploy with another shard count instead.",
-    }
-    iterator = kinesis.get_shard_iterator(
-        StreamName=name, ShardId=shard, ShardIteratorType="TRIM_HORIZON"
-    )["ShardIterator"]
-    records = kinesis.get_records(ShardIterator=iterator)["Records"]
-    assert [record["Data"] for record in records] == [b"kept"]
-
-
 def stream_template(shards: int, hours: int) -> str:
     stream: dict[str, Any] = {
         "Type": "AWS::Kinesis::Stream",
@@ -83,16 +53,69 @@ def stream_template(shards: int, hours: int) -> str:
     return json.dumps({"Resources": {"Stream": stream}})
 
 
-def test_stack_update_with_another_shard_count_fails_and_other_changes_pass(
-    local_aws: LocalAwsUnderTest,
-) -> None:
+@pytest.fixture
+def stack(local_aws: LocalAwsUnderTest) -> tuple[Any, str, str]:
+    """A CloudFormation client, a stack with a stream of two shards, and the stream's name."""
     cloudformation, name = local_aws.client("cloudformation"), f"k-{uuid.uuid4().hex}"
-    fast = {"Delay": 1, "MaxAttempts": 30}
     cloudformation.create_stack(StackName=name, TemplateBody=stream_template(2, 24))
-    cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig=fast)
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig=FAST)
+    resource = cloudformation.describe_stack_resource(StackName=name, LogicalResourceId="Stream")
+    return cloudformation, name, resource["StackResourceDetail"]["PhysicalResourceId"]
 
-    cloudformation.update_stack(StackName=name, TemplateBody=stream_template(2, 48))
-    cloudformation.get_waiter("stack_update_complete").wait(StackName=name, WaiterConfig=fast)
+
+def open_shards(local_aws: LocalAwsUnderTest, stream: str) -> int:
+    summary = local_aws.client("kinesis").describe_stream_summary(StreamName=stream)
+    count: int = summary["StreamDescriptionSummary"]["OpenShardCount"]
+    return count
+
+
+def test_stack_update_with_another_shard_count_reshards_the_stream(
+    local_aws: LocalAwsUnderTest, stack: tuple[Any, str, str]
+) -> None:
+    cloudformation, name, stream = stack
     cloudformation.update_stack(StackName=name, TemplateBody=stream_template(4, 48))
+    cloudformation.get_waiter("stack_update_complete").wait(StackName=name, WaiterConfig=FAST)
+    assert open_shards(local_aws, stream) == 4
+
+
+def test_stack_update_beyond_twice_the_shards_fails_and_changes_nothing(
+    local_aws: LocalAwsUnderTest, stack: tuple[Any, str, str]
+) -> None:
+    cloudformation, name, stream = stack
+    cloudformation.update_stack(StackName=name, TemplateBody=stream_template(5, 24))
     with pytest.raises(WaiterError, match="UPDATE_ROLLBACK_COMPLETE"):
-        cloudformation.get_waiter("stack_update_complete").wait(StackName=name, WaiterConfig=fast)
+        cloudformation.get_waiter("stack_update_complete").wait(StackName=name, WaiterConfig=FAST)
+    assert open_shards(local_aws, stream) == 2
+
+
+def test_the_shard_count_is_changed_ten_times_a_day_at_most(stream: Any) -> None:
+    kinesis, name = stream
+    for number in range(10):
+        kinesis.update_shard_count(
+            StreamName=name, TargetShardCount=3 - number % 2, ScalingType="UNIFORM_SCALING"
+        )
+    with pytest.raises(kinesis.exceptions.LimitExceededException):
+        kinesis.update_shard_count(
+            StreamName=name, TargetShardCount=3, ScalingType="UNIFORM_SCALING"
+        )
+
+
+def test_a_new_shard_count_makes_equal_ranges(stream: Any) -> None:
+    kinesis, name = stream
+    kinesis.update_shard_count(StreamName=name, TargetShardCount=3, ScalingType="UNIFORM_SCALING")
+    third = 2**128 // 3
+    ranges = {
+        (int(shard["HashKeyRange"]["StartingHashKey"]), int(shard["HashKeyRange"]["EndingHashKey"]))
+        for shard in kinesis.list_shards(StreamName=name)["Shards"]
+        if "EndingSequenceNumber" not in shard["SequenceNumberRange"]
+    }
+    assert ranges == {(0, third - 1), (third, 2 * third - 1), (2 * third, 2**128 - 1)}
+
+
+def test_an_on_demand_stream_refuses_a_shard_count(local_aws: LocalAwsUnderTest) -> None:
+    kinesis, name = local_aws.client("kinesis"), uuid.uuid4().hex
+    kinesis.create_stream(StreamName=name, StreamModeDetails={"StreamMode": "ON_DEMAND"})
+    with pytest.raises(ClientError, match="ValidationException"):
+        kinesis.update_shard_count(
+            StreamName=name, TargetShardCount=2, ScalingType="UNIFORM_SCALING"
+        )

@@ -147,6 +147,12 @@ def test_following_ends_on_sigterm_with_everything_delivered_and_its_position_sa
     [
         (["--set", "a"], "--set = 'a' is not allowed; allowed: NAME=VALUE, each name once"),
         (["--set", "a=1"], "--set = 'a' is not allowed; allowed: nothing for the source web_log"),
+        (["--key-fields", "a"],
+         "--key-fields = 'given' is not allowed; allowed: with the source change_data alone"),
+        (["--critical-fields", "a"],
+         "--critical-fields = 'given' is not allowed; allowed: with the source change_data alone"),
+        (["--valid-range", "1:2"],
+         "--valid-range = 'given' is not allowed; allowed: with the source sensor alone"),
         (["--source", "sensor", "--valid-range", "9:1"],
          "--valid-range = '9:1' is not allowed; allowed: LOW:HIGH, such as -40:60"),
         (["--source", "change_data", "--key-fields", "a,"],

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tidelake.client.send import InputCounts
+from tidelake.local.ledger import CuratedCounts
+from tidelake.local.results import Results
 from tidelake.local.summary import (
-    CuratedCounts,
     RawCounts,
-    Results,
     StageSeconds,
     StepOutcome,
     StreamCounts,
@@ -39,10 +39,17 @@ def a_summary(
         steps=[StepOutcome(id="s-1", name="curate-1", state="COMPLETED", seconds=9.5)],
         curated=CuratedCounts(events=curated_events, duplicates=duplicates, quarantined=0),
         results=Results(
+            events_by_source={"web_log": 3},
+            events_by_type={"web_log": {"request": 3}},
             events_by_status={"200": ok},
             events_by_hour={"2015-05-17T10": 2, "2015-05-17T11": 1},
+            hours_by_source={"web_log": {"2015-05-17T10": 2, "2015-05-17T11": 1}},
             response_bytes=12,
             top_paths=[(path, 3)],
+            sessions={},
+            devices=[],
+            purchases={},
+            current_rows={},
         ),
         seconds=StageSeconds(deploy=1.0, send=0.1, deliver=5.0, process=9.0, total=16.0),
     )
@@ -59,11 +66,11 @@ def test_records_that_repeat_are_no_imbalance() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"rejected": 0}, ["4 lines in the input, but 3 accepted, rejected, skipped"]),
+        ({"rejected": 0}, ["4 lines in the input, but 3 accepted, rejected or skipped"]),
         (
             {"stream_events": 2, "stream_records": 2},
             [
-                "3 accepted events, but 2 on the data stream",
+                "3 distinct events, but 2 on the data stream",
                 "2 events on the data stream, but 3 at the end",
             ],
         ),
@@ -79,11 +86,10 @@ def test_records_that_repeat_are_no_imbalance() -> None:
             {"curated_events": 2, "duplicates": 1},
             [
                 "3 events on the data stream, but 2 at the end",
-                "2 curated events, but 3 counted by status",
                 "2 curated events, but 3 counted by hour",
             ],
         ),
-        ({"ok": 2}, ["3 curated events, but 2 counted by status"]),
+        ({"ok": 2}, ["3 web requests, but 2 counted by status"]),
     ],
 )
 def test_a_lost_event_is_named_with_its_hop(changes: dict[str, int], said: list[str]) -> None:
@@ -98,12 +104,21 @@ def test_the_file_has_the_promised_shape(tmp_path: Path) -> None:
         "stream": {"records": 3, "events": 3},
         "raw": {"objects": 1, "events": 3, "conversion_failed": 0},
         "steps": [{"id": "s-1", "name": "curate-1", "state": "COMPLETED", "seconds": 9.5}],
-        "curated": {"events": 3, "duplicates": 0, "quarantined": 0},
+        "curated": {"events": 3, "duplicates": 0, "quarantined": 0, "unreadable": 0},
         "results": {
+            "events_by_source": {"web_log": 3},
+            "events_by_type": {"web_log": {"request": 3}},
+            "hours_by_source": {"web_log": {"2015-05-17T10": 2, "2015-05-17T11": 1}},
+            "sessions": {},
+            "devices": [],
+            "purchases": {},
+            "current_rows": {},
             "events_by_status": {"200": 3},
             "events_by_hour": {"2015-05-17T10": 2, "2015-05-17T11": 1},
             "response_bytes": 12,
             "top_paths": [["/", 3]],
         },
         "seconds": {"deploy": 1.0, "send": 0.1, "deliver": 5.0, "process": 9.0, "total": 16.0},
+        "truth": None,
+        "differences": [],
     }

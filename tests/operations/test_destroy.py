@@ -23,8 +23,8 @@ from tidelake.contract.errors import CommandError, ConfigurationError
 from tidelake.local.endpoint import local_client
 from tidelake.local.leftovers import find_leftovers
 from tidelake.local.lifecycle import running_local_aws
-from tidelake.operations.access import AwsAccess
-from tidelake.operations.destroy import DestroyOptions, destroy
+from tidelake.local.target import Target
+from tidelake.operations.destroy import destroy
 from tidelake.operations.stacks import Resource
 
 TIDELAKE = Path(sys.executable).with_name("tidelake")
@@ -227,19 +227,14 @@ class Stubs:
             {"StackName": STACK_ID},
         )
 
-    def destroy(
-        self, confirmation: str, run_cdk: Callable[[DestroyOptions, AwsAccess], None]
-    ) -> list[Resource]:
+    def destroy(self, confirmation: str, run_cdk: Callable[[Target], object]) -> list[Resource]:
         for stub in self.stubs.values():
             stub.activate()
         left = destroy(
-            DestroyOptions(
-                environment="prod", confirmation=confirmation, project_dir=Path("nowhere")
-            ),
-            AwsAccess(client=self.clients.__getitem__, tool_environment={}),
+            Target("prod", self.clients.__getitem__),
             Console(file=io.StringIO()),
-            ask=lambda _: pytest.fail("asked, though the name was given"),
-            run_cdk=run_cdk,
+            lambda: confirmation,
+            run_cdk,
         )
         for stub in self.stubs.values():
             stub.assert_no_pending_responses()
@@ -252,7 +247,7 @@ def test_what_an_earlier_attempt_left_is_destroyed_by_the_same_command() -> None
     stubs.expect_cluster_lifting()
     stubs.expect_events()
     ran: list[str] = []
-    left = stubs.destroy("prod", lambda options, _: ran.append(options.environment))
+    left = stubs.destroy("prod", lambda target: ran.append(target.environment))
     assert ran == ["prod"]
     assert left == [Resource("AWS::Logs::LogGroup", "trigger-logs")]
 
@@ -261,7 +256,7 @@ def test_a_cluster_that_has_ended_is_left_alone() -> None:
     stubs = Stubs()
     stubs.expect_half_an_environment(cluster_state="TERMINATED_WITH_ERRORS")
     stubs.expect_events()
-    assert len(stubs.destroy("prod", lambda *_: None)) == 1
+    assert len(stubs.destroy("prod", lambda _: None)) == 1
 
 
 def test_a_cluster_that_the_trigger_launched_is_ended_before_its_network_goes() -> None:
@@ -280,14 +275,14 @@ def test_a_cluster_that_the_trigger_launched_is_ended_before_its_network_goes() 
     ended = {"Status": {"State": "TERMINATED"}}
     emr.add_response("describe_cluster", {"Cluster": ended}, {"ClusterId": CLUSTER})
     stubs.expect_events()
-    assert len(stubs.destroy("prod", lambda *_: None)) == 1
+    assert len(stubs.destroy("prod", lambda _: None)) == 1
 
 
 def test_another_name_changes_nothing() -> None:
     stubs = Stubs()
     stubs.expect_half_an_environment(cluster_state="WAITING")
     with pytest.raises(ConfigurationError, match="allowed: the environment's name, prod"):
-        stubs.destroy("dev", lambda *_: pytest.fail("destroyed"))
+        stubs.destroy("dev", lambda _: pytest.fail("destroyed"))
     # Neither was protection lifted nor the cluster touched.
     with pytest.raises(AssertionError):
         stubs.stubs["cloudformation"].assert_no_pending_responses()
@@ -296,7 +291,7 @@ def test_another_name_changes_nothing() -> None:
 
 
 def test_a_failure_of_the_cdk_is_passed_on() -> None:
-    def fail(*_: object) -> None:
+    def fail(_: Target) -> None:
         raise CommandError("cdk destroy ended with exit status 1")
 
     stubs = Stubs()

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tidelake.contract.schema import SOURCES
+from tidelake.contract.schema import CHANGE_DATA, SOURCES
 from tidelake.sources.events import read_events
 from tidelake.sources.options import SourceOptions
 from tidelake.sources.simulation import LINE_GENERATORS
@@ -66,7 +66,8 @@ def main(count: int, folder: Path) -> None:
                 file.write(line + b"\n")
                 written += 1
         started = time.process_time()
-        options = SourceOptions(key_fields={"": ("order_id",)})
+        by_id = {"": ("order_id",)} if source == CHANGE_DATA.name else {}
+        options = SourceOptions(key_fields=by_id)
         outcomes.update(type(line).__name__ for line in read_events(path, source, options))
         seconds += time.process_time() - started
         path.unlink()

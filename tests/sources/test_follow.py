@@ -51,15 +51,13 @@ class Run:
         waiting = list(actions)
         ended = False
 
-        def settle() -> None:
+        def sleep(seconds: float) -> None:
             nonlocal ended
+            self.now += seconds
             if waiting:
                 waiting.pop(0)()
             else:
                 ended = True
-
-        def sleep(seconds: float) -> None:
-            self.now += seconds
 
         with PositionFile(self.folder / "positions.json") as positions:
             files = FollowedFiles(
@@ -67,7 +65,6 @@ class Run:
                 EventBuilder("web_log", clock=lambda: NOW),
                 positions,
                 stop=lambda: ended,
-                settle=settle,
                 on_loss=self.lost.append,
                 clock=lambda: self.now,
                 sleep=sleep,
@@ -172,6 +169,26 @@ def test_a_file_that_was_copied_and_emptied_is_finished_in_its_copy(
     assert run.lost == []
 
 
+def test_a_copy_is_finished_also_where_nothing_was_read_since_the_start(
+    run: Run, log: Path
+) -> None:
+    log.write_text(lines(1, 2))
+    run.follow()
+
+    def copy_and_empty() -> None:
+        append(log, line(3))()
+        shutil.copy(log, log.with_name("app.log.1"))
+        log.write_text(lines(11, 16))
+
+    first = run.follow(copy_and_empty)
+    ids = {str(found.event["target"]): found.event["event_id"] for found in run.found
+           if isinstance(found, ParsedLine)}  # fmt: skip
+    assert sorted(first) == [3, *range(11, 17)]
+    read = [found.event["event_id"] for found in read_events(log.with_name("app.log.1"), "web_log")
+            if isinstance(found, ParsedLine)]  # fmt: skip
+    assert [ids["/1"], ids["/2"], ids["/3"]] == read
+
+
 def test_what_is_lost_by_emptying_without_a_copy_is_told(run: Run, log: Path) -> None:
     log.write_text(lines(1, 2))
     assert run.follow(lambda: log.write_text(line(7))) == [1, 2, 7]
@@ -201,6 +218,18 @@ def test_a_process_that_died_had_saved_what_was_committed_a_second_before(
     log.write_text(lines(1, 2))
     run.follow(run.wait, append(log, line(3)), dies=True)
     assert run.follow() == [3]
+
+
+def test_a_file_of_which_nothing_was_read_is_known_again_by_its_inode_alone(
+    run: Run, log: Path
+) -> None:
+    log.with_name("app.log.0").write_text(lines(7, 9))
+    log.write_text(line(1)[:20])
+    assert run.follow() == []
+    append(log, line(1)[20:])()
+    log.rename(log.with_name("app.log.1"))
+    log.write_text(line(2))
+    assert sorted(run.follow()) == [1, 2]
 
 
 @pytest.mark.parametrize("how", ["rename", "copy", "compress"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.sources.fuzzing import fuzzed_lines
 from tidelake.contract.errors import InvalidEventError
-from tidelake.sources.web_log import parse_web_log
+from tidelake.contract.events import Event
+from tidelake.sources.web_log import parse_any_web_log, parse_web_log
 
 COMMON = '192.0.2.1 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 512'
 COMBINED = f'{COMMON} "-" "curl/8.5.0"'
@@ -422,3 +425,17 @@ def test_double_the_length_takes_at_most_triple_the_time(hostile: Any) -> None:
 
     # Grace for a busy machine's caches; what grows with the square takes minutes here.
     assert seconds(400_000) <= 3 * seconds(200_000) + 0.05
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_short_cut_for_plain_lines_makes_no_difference(seed: int) -> None:
+    for raw in fuzzed_lines("web_log", 3_000, seed):
+        text = raw[:2_000].decode(errors="replace")
+        assert outcome(parse_web_log, text) == outcome(parse_any_web_log, text)
+
+
+def outcome(parse: Callable[[str], Event], text: str) -> Event | str:
+    try:
+        return parse(text)
+    except InvalidEventError as error:
+        return str(error)

@@ -13,13 +13,14 @@ from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyiceberg.catalog.glue import GlueCatalog
 from pyiceberg.exceptions import NoSuchTableError
 
 from tests.conftest import PROJECT_DIR, LocalAwsUnderTest
 from tests.spark_jobs.rows import RAW_SCHEMA
-from tidelake.contract.lake import RAW_PREFIX, manifest_key
+from tidelake.contract.lake import CATALOG, RAW_PREFIX, manifest_key
 from tidelake.contract.manifest import Manifest, RawObject
-from tidelake.local.results import CuratedTables
+from tidelake.local.deployed import local_access
 from tidelake.local.settings import REGION
 from tidelake.local.spark_conf import SparkSite, spark_defaults, write_conf_folder
 from tidelake.local.step_runner import StepRun, step_environment
@@ -65,7 +66,8 @@ class GlueLake:
     def read(self, table: str) -> pa.Table | None:
         """A table through pyiceberg; None if it does not exist."""
         try:
-            catalog = CuratedTables.at(self.aws.endpoint, self.database).catalog
+            access = local_access(self.aws.endpoint).iceberg_properties()
+            catalog = GlueCatalog(CATALOG, client=self.aws.client("glue"), **access)
             return catalog.load_table((self.database, table)).scan().to_arrow()
         except NoSuchTableError:
             return None

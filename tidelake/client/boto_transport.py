@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import boto3
 from botocore.config import Config
@@ -15,7 +15,7 @@ from botocore.parsers import ResponseParserError
 from tidelake.client.transport import Outcome, Page, Position, ReceivedRecord, Record, Shard
 from tidelake.contract.errors import TransportError
 
-_RETRYABLE_CODES = frozenset(
+RETRYABLE_CODES = frozenset(
     (
         "InternalFailure",
         "InternalFailureException",
@@ -29,7 +29,7 @@ _RETRYABLE_CODES = frozenset(
 )
 """Kinesis API reference, "Common Errors" and the errors of PutRecords and GetRecords."""
 
-_MAX_PAGE_RECORDS = 10_000
+MAX_PAGE_RECORDS = 10_000
 
 
 class BotoTransport:
@@ -39,7 +39,7 @@ class BotoTransport:
         self._client = client
 
     @classmethod
-    def connect(cls, *, endpoint: str | None = None, region: str | None = None) -> BotoTransport:
+    def connect(cls, *, endpoint: str | None = None, region: str | None = None) -> Self:
         """A transport to AWS, or to `endpoint`, with boto3's own search for region and credentials.
 
         Connecting may take 5 s, a reply 15 s. Retries are off: the producer and the consumer
@@ -54,9 +54,9 @@ class BotoTransport:
             boto3.client("kinesis", endpoint_url=endpoint, region_name=region, config=config)
         )
 
-    def put_records(self, stream: str, records: Sequence[Record]) -> list[Outcome]:
+    def put_records(self, stream: str, records: Sequence[Record]) -> Sequence[Outcome]:
         entries = [{"Data": data, "PartitionKey": key} for data, key in records]
-        with _failures("PutRecords", stream):
+        with transport_errors("PutRecords", stream):
             reply = self._client.put_records(StreamName=stream, Records=entries)
         outcomes = [
             Outcome(
@@ -72,9 +72,9 @@ class BotoTransport:
         shards: list[Shard] = []
         query = {"StreamName": stream}
         while query:
-            with _failures("ListShards", stream):
+            with transport_errors("ListShards", stream):
                 reply = self._client.list_shards(**query)
-            shards.extend(_shard(entry) for entry in reply["Shards"])
+            shards.extend(shard_of(entry) for entry in reply["Shards"])
             query = {"NextToken": reply["NextToken"]} if reply.get("NextToken") else {}
         return shards
 
@@ -84,13 +84,13 @@ class BotoTransport:
             query["StartingSequenceNumber"] = position.sequence_number
         if position.timestamp is not None:
             query["Timestamp"] = position.timestamp
-        with _failures("GetShardIterator", stream):
+        with transport_errors("GetShardIterator", stream):
             reply = self._client.get_shard_iterator(StreamName=stream, ShardId=shard_id, **query)
         return str(reply["ShardIterator"])
 
     def get_records(self, stream: str, shard_id: str, iterator: str) -> Page:
-        with _failures("GetRecords", stream):
-            reply = self._client.get_records(ShardIterator=iterator, Limit=_MAX_PAGE_RECORDS)
+        with transport_errors("GetRecords", stream):
+            reply = self._client.get_records(ShardIterator=iterator, Limit=MAX_PAGE_RECORDS)
         records = [
             ReceivedRecord(
                 data=entry["Data"],
@@ -107,25 +107,30 @@ class BotoTransport:
             records, next_iterator if next_iterator else None, reply.get("MillisBehindLatest", 0)
         )
 
+    def leave_shard(self, shard_id: str) -> None:
+        """Nothing is held for a shard: each call stands alone."""
 
-def _shard(entry: dict[str, Any]) -> Shard:
+
+def shard_of(entry: dict[str, Any]) -> Shard:
+    """A shard of a reply of ListShards."""
     parents = (entry.get("ParentShardId"), entry.get("AdjacentParentShardId"))
     return Shard(
         shard_id=entry["ShardId"],
         parents=tuple(parent for parent in parents if parent),
         closed="EndingSequenceNumber" in entry["SequenceNumberRange"],
+        ending_hash_key=int(entry["HashKeyRange"]["EndingHashKey"]),
     )
 
 
 @contextmanager
-def _failures(operation: str, stream: str) -> Iterator[None]:
+def transport_errors(operation: str, stream: str) -> Iterator[None]:
     """Turn botocore's errors into TransportError; their texts, which may quote data, stay out."""
     try:
         yield
     except ClientError as error:
         code = error.response["Error"].get("Code", "Unknown")
         status = error.response["ResponseMetadata"].get("HTTPStatusCode", 0)
-        retryable = code in _RETRYABLE_CODES or status >= 500
+        retryable = code in RETRYABLE_CODES or status >= 500
         raise TransportError(operation, stream, code, retryable=retryable) from error
     except (NoConnectionError, HTTPClientError, ResponseParserError) as error:
         raise TransportError(operation, stream, type(error).__name__, retryable=True) from error

@@ -2,45 +2,36 @@
 
 from __future__ import annotations
 
-import json
-import random
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+from typing import NamedTuple, TypeVar
 
+from tidelake.client.checkpoints import (
+    SHARD_END,
+    Checkpoint,
+    Checkpoints,
+    MemoryCheckpoints,
+)
+from tidelake.client.shard_reader import POLLING, Pace, Patience, ShardReader
 from tidelake.client.transport import (
-    LATEST,
     TRIM_HORIZON,
-    Page,
     Position,
     ReadTransport,
     ReceivedRecord,
     Shard,
 )
-from tidelake.contract.errors import InvalidEventError, TransportError
-from tidelake.contract.events import Event
+from tidelake.contract.errors import LeaseLostError, TransportError
 
-CALL_SPACING_SECONDS = 0.2
-"""Five GetRecords calls a second and shard (Kinesis quotas)."""
-
-IDLE_SPACING_SECONDS = 1.0
-"""Between two calls at the tip, so that other consumers keep their share of the five."""
-
-_LONGEST_WAIT_SECONDS = 5.0
+ReplyT = TypeVar("ReplyT")
 
 
-@dataclass(slots=True)
-class _ShardReader:
-    """Where the consumer stands in one shard."""
+class Lag(NamedTuple):
+    """How far a consumer is behind the newest records of the shards that it reads."""
 
-    shard: Shard
-    position: Position
-    iterator: str | None = None
-    due: float = 0.0
-    failures: int = 0
-    finished: bool = False
-    at_tip: bool = False
+    milliseconds: int
+    """Of the shard that is furthest behind."""
+    shards: int
 
 
 class Consumer:
@@ -48,8 +39,13 @@ class Consumer:
 
     A closed shard is read to its end before its children, so that the order of a partition key
     outlives splits and merges. An expired iterator resumes after the last record that was read.
-    Failed calls are repeated with full jitter; after `deadline_seconds` of nothing but failures
-    TransportError is raised. Calling a method again goes on where the last one stopped.
+    Aggregated records are taken apart. Failed calls are repeated with full jitter; after
+    `deadline_seconds` of nothing but failures TransportError is raised.
+
+    A record counts as done when the next one is asked for, or `checkpoint` is called; what is done
+    is saved every `checkpoint_seconds`. After a crash the application goes on from what was saved:
+    records since then come again, none is left out. Calling a method again goes on where the last
+    one stopped.
     """
 
     def __init__(
@@ -58,20 +54,32 @@ class Consumer:
         stream: str,
         *,
         start: Position = TRIM_HORIZON,
+        checkpoints: Checkpoints | None = None,
+        checkpoint_seconds: float = 1.0,
+        pace: Pace = POLLING,
         deadline_seconds: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`start` is TRIM_HORIZON, LATEST or Position.at(timestamp); it holds for every shard."""
+        """`start` is TRIM_HORIZON, LATEST or Position.at(timestamp), for the first run ever.
+
+        Without `checkpoints` every run is the first one, and reads all shards.
+        """
         self._transport = transport
         self._stream = stream
         self._start = start
-        self._deadline_seconds = deadline_seconds
+        self._checkpoints = MemoryCheckpoints() if checkpoints is None else checkpoints
+        self._checkpoint_seconds = checkpoint_seconds
+        self._pace = pace
         self._clock = clock
         self._sleep = sleep
-        self._jitter = random.Random()  # noqa: S311 - no secret
-        self._readers: dict[str, _ShardReader] = {}
-        self._last_success = 0.0
+        self._patience = Patience(deadline_seconds, clock)
+        self._readers: dict[str, ShardReader] = {}
+        self._closed: frozenset[str] = frozenset()
+        self._saved: dict[str, ReceivedRecord] = {}
+        self._all_finished = False
+        self._claim_due = float("-inf")
+        self._save_due = float("-inf")
 
     def read_to_tip(self) -> Iterator[ReceivedRecord]:
         """Yield records until every shard was read to its newest one, then stop."""
@@ -83,160 +91,128 @@ class Consumer:
         """Yield records as they arrive, for ever; stops only if the stream has no open shard."""
         return self._read(until_tip=False)
 
+    @property
+    def lag(self) -> Lag:
+        """How far behind it is, by the last answer about each shard that it reads."""
+        behind = [reader.millis_behind for reader in self._readers.values()]
+        return Lag(max(behind, default=0), len(behind))
+
+    def checkpoint(self) -> None:
+        """Save that every record handed out so far is done, the last one included."""
+        for reader in list(self._readers.values()):
+            if reader.handed is not None and reader.handed is not self._saved.get(reader.shard_id):
+                self._save(reader, Checkpoint.of(reader.handed))
+                self._saved[reader.shard_id] = reader.handed
+        self._save_due = self._clock() + self._checkpoint_seconds
+
+    def close(self) -> None:
+        """Let go of the shards, so that another worker may take them at once. Saves nothing."""
+        for shard_id in list(self._readers):
+            self._drop(shard_id)
+        self._checkpoints.close()
+
+    def __enter__(self) -> Consumer:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
     def _read(self, *, until_tip: bool) -> Iterator[ReceivedRecord]:
-        self._last_success = self._clock()
-        if not self._readers:
-            self._discover(self._start)
-        while ready := self._ready(until_tip=until_tip):
-            reader = min(ready, key=lambda candidate: candidate.due)
-            self._sleep_until(reader.due)
-            page = self._next_page(reader)
-            if page is None:
-                continue
-            # A caller that stops within the page goes on after the last record that it saw.
-            reader.iterator = None
-            for record in page.records:
-                reader.position = Position.after(record.sequence_number)
+        self._patience.start()
+        while True:
+            if self._clock() >= self._claim_due:
+                self._claim()
+            if self._clock() >= self._save_due:
+                self.checkpoint()
+            ready = [r for r in self._readers.values() if not (until_tip and self._is_at_tip(r))]
+            if not ready and (until_tip or self._all_finished):
+                self.checkpoint()
+                return
+            due = min((reader.due for reader in ready), default=self._claim_due)
+            self._sleep_until(min(due, self._claim_due))
+            reader = min(ready, key=lambda candidate: candidate.due, default=None)
+            if reader is not None and reader.due <= self._clock():
+                yield from self._records_of(reader)
+
+    def _is_at_tip(self, reader: ShardReader) -> bool:
+        """A closed shard is at its tip only at its end: its children come after that."""
+        return reader.at_tip and reader.shard_id not in self._closed
+
+    def _records_of(self, reader: ShardReader) -> Iterator[ReceivedRecord]:
+        """The next page of one shard, unless another worker takes the shard meanwhile."""
+        if not self._checkpoints.holds(reader.shard_id):
+            self._drop(reader.shard_id)
+            return
+        records = reader.read()
+        try:
+            for record in records:
+                reader.handed = record
                 yield record
-            self._advance(reader, page)
+                if self._clock() >= self._save_due:
+                    self.checkpoint()
+                    if reader.shard_id not in self._readers:
+                        return
+        except GeneratorExit:
+            # A caller that stops within the page goes on after the last record that it saw.
+            reader.read_again_after(reader.handed)  # type: ignore[arg-type]  # it saw one
+            raise
+        if reader.finished:
+            self._save(reader, SHARD_END)
+            self._drop(reader.shard_id)
+            self._claim()
 
-    def _ready(self, *, until_tip: bool) -> list[_ShardReader]:
-        return [
-            reader
-            for reader in self._readers.values()
-            if not reader.finished
-            and not (until_tip and reader.at_tip)
-            and all(self._is_read(parent) for parent in reader.shard.parents)
-        ]
+    def _claim(self) -> None:
+        """Ask which shards are ours now: begin with new ones, leave those that are not any more."""
+        claim = self._insist(lambda: self._checkpoints.claim(self._listed(), self._start))
+        for shard_id in [s for s in self._readers if s not in claim.shards]:
+            self._drop(shard_id)
+        for shard_id, resume in claim.shards.items():
+            if shard_id not in self._readers:
+                self._readers[shard_id] = ShardReader(
+                    self._transport,
+                    self._stream,
+                    shard_id,
+                    resume,
+                    pace=self._pace,
+                    patience=self._patience,
+                )
+        self._all_finished = claim.all_finished
+        self._claim_due = self._clock() + self._checkpoints.claim_seconds
 
-    def _is_read(self, shard_id: str) -> bool:
-        """A parent that the stream no longer lists has expired: nothing of it is left to read."""
-        reader = self._readers.get(shard_id)
-        return reader is None or reader.finished
+    def _listed(self) -> Sequence[Shard]:
+        shards = self._transport.list_shards(self._stream)
+        self._closed = frozenset(shard.shard_id for shard in shards if shard.closed)
+        return shards
 
-    def _discover(self, position: Position) -> None:
-        """Take up every shard that is not known yet, from `position`.
+    def _save(self, reader: ShardReader, checkpoint: Checkpoint) -> None:
+        try:
+            self._insist(lambda: self._checkpoints.save(reader.shard_id, checkpoint))
+        except LeaseLostError:
+            self._drop(reader.shard_id)
 
-        LATEST means the open shards as they are now: the records of closed ones are older, and
-        children that appear later begin at their first record.
-        """
-        for shard in self._listed():
-            if shard.shard_id not in self._readers:
-                passed_over = position is LATEST and shard.closed
-                self._readers[shard.shard_id] = _ShardReader(shard, position, finished=passed_over)
+    def _drop(self, shard_id: str) -> None:
+        if self._readers.pop(shard_id, None) is not None:
+            self._saved.pop(shard_id, None)
+            self._transport.leave_shard(shard_id)
 
-    def _listed(self) -> list[Shard]:
+    def _insist(self, call: Callable[[], ReplyT]) -> ReplyT:
         failures = 0
         while True:
             try:
-                shards = list(self._transport.list_shards(self._stream))
+                reply = call()
             except TransportError as error:
                 failures += 1
-                self._sleep(self._wait_seconds(error, failures))
+                self._sleep(self._patience.wait_seconds(error, failures))
             else:
-                self._last_success = self._clock()
-                return shards
-
-    def _next_page(self, reader: _ShardReader) -> Page | None:
-        """The next page, or None if the call failed and is due again later."""
-        shard_id = reader.shard.shard_id
-        try:
-            if reader.iterator is None:
-                reader.iterator = self._iterator(reader)
-            page = self._transport.get_records(self._stream, shard_id, reader.iterator)
-        except TransportError as error:
-            if error.code == "ExpiredIteratorException":
-                reader.iterator = None
-                reader.due = self._clock() + CALL_SPACING_SECONDS
-            else:
-                reader.failures += 1
-                wait = self._wait_seconds(error, reader.failures)
-                reader.due = self._clock() + max(wait, CALL_SPACING_SECONDS)
-            return None
-        reader.failures = 0
-        self._last_success = self._clock()
-        return page
-
-    def _iterator(self, reader: _ShardReader) -> str:
-        asked = datetime.now(UTC)
-        iterator = self._transport.shard_iterator(
-            self._stream, reader.shard.shard_id, reader.position
-        )
-        if reader.position is LATEST:
-            # Should this iterator expire unused, what arrived since must not be skipped.
-            reader.position = Position.at(asked)
-        return iterator
-
-    def _advance(self, reader: _ShardReader, page: Page) -> None:
-        reader.iterator = page.next_iterator
-        if page.next_iterator is None:
-            reader.finished = True
-            self._discover(TRIM_HORIZON)
-            return
-        # A closed shard is at its tip only at its end: its children come after that.
-        reader.at_tip = page.millis_behind == 0 and not reader.shard.closed
-        idle = reader.at_tip and not page.records
-        reader.due = self._clock() + (IDLE_SPACING_SECONDS if idle else CALL_SPACING_SECONDS)
-
-    def _wait_seconds(self, error: TransportError, failures: int) -> float:
-        """How long to wait after a failure; raises `error` if trying again cannot help."""
-        if not error.retryable or self._clock() - self._last_success > self._deadline_seconds:
-            raise error
-        ceiling = min(_LONGEST_WAIT_SECONDS, CALL_SPACING_SECONDS * 2 ** min(failures, 32))
-        return self._jitter.uniform(0, ceiling)
+                self._patience.succeeded()
+                return reply
 
     def _sleep_until(self, due: float) -> None:
         wait = due - self._clock()
         if wait > 0:
             self._sleep(wait)
-
-
-@dataclass(frozen=True, slots=True)
-class StreamTally:
-    """What lies on a data stream. `events` counts each `event_id` once: records may repeat."""
-
-    records: int
-    events: int
-    unreadable: int
-
-
-def tally(consumer: Consumer) -> StreamTally:
-    """Count what the consumer still has before it up to the tip, from the stream itself.
-
-    Holds every distinct `event_id` in memory, about 100 bytes each. `unreadable` counts records
-    that hold no event.
-    """
-    records = unreadable = 0
-    event_ids = set()
-    for record in consumer.read_to_tip():
-        records += 1
-        try:
-            event_ids.add(read_event(record)["event_id"])
-        except InvalidEventError:
-            unreadable += 1
-    return StreamTally(records, len(event_ids), unreadable)
-
-
-def read_event(record: ReceivedRecord) -> Event:
-    """The event of a record; InvalidEventError if it holds no JSON object with an `event_id`."""
-    try:
-        event = json.loads(record.data)
-    except (ValueError, RecursionError):
-        raise InvalidEventError("record: must be JSON") from None
-    if not isinstance(event, dict) or not isinstance(event.get("event_id"), str):
-        raise InvalidEventError("record: must be an object with an event_id")
-    return event
-
-
-def tail(consumer: Consumer, *, source: str | None = None) -> Iterator[Event]:
-    """Yield events as they arrive on any shard, of one source if it is named, for ever.
-
-    Records that hold no event are passed over.
-    """
-    for record in consumer.follow():
-        try:
-            event = read_event(record)
-        except InvalidEventError:
-            continue
-        if source is None or event.get("source") == source:
-            yield event

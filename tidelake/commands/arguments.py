@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
+from tidelake.client.transport import TRIM_HORIZON, Position
 from tidelake.contract.schema import SOURCES
+
+_AGES = {
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+}
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -39,6 +49,30 @@ def positive(text: str) -> int:
     return number
 
 
+def moment(text: str) -> datetime:
+    """A time so long ago, such as 2h, or in ISO 8601, such as 2026-11-22T10; UTC by default."""
+    age = re.fullmatch(r"(\d{1,6})([smhd])", text)
+    if age is not None:
+        return datetime.now(UTC) - _AGES[age[2]] * int(age[1])
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not allowed; allowed: 30s, 15m, 2h, 1d or a time such as 2026-11-22T10"
+        ) from None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def add_environment(parser: argparse.ArgumentParser) -> None:
+    """`--environment`: whose lake."""
+    parser.add_argument(
+        "--environment",
+        default="local",
+        metavar="NAME",
+        help="whose lake: local, dev, prod (default: %(default)s)",
+    )
+
+
 def add_source(parser: argparse.ArgumentParser) -> None:
     """`--source`: what the lines are."""
     parser.add_argument(
@@ -47,6 +81,32 @@ def add_source(parser: argparse.ArgumentParser) -> None:
         default="web_log",
         help="what the lines are (default: %(default)s)",
     )
+
+
+def add_start(parser: argparse.ArgumentParser) -> None:
+    """`--from-start` and `--since`, of which one may be given, as `start`."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        "--from-start",
+        dest="start",
+        action="store_const",
+        const=TRIM_HORIZON,
+        help="begin with the oldest event that is kept",
+    )
+    group.add_argument(
+        "--since",
+        dest="start",
+        type=_since,
+        metavar="TIME",
+        help="begin with what arrived since then: 30s, 15m, 2h, 1d or 2026-01-31T08",
+    )
+
+
+def _since(text: str) -> Position:
+    since = moment(text)
+    if since > datetime.now(UTC):
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; allowed: a time in the past")
+    return Position.at(since)
 
 
 def add_stream(parser: argparse.ArgumentParser) -> None:

@@ -37,10 +37,10 @@ def add(commands: Commands) -> None:
 
 
 def _run(parsed: argparse.Namespace) -> int:
-    from tidelake.operations.access import access_to
+    from tidelake.local.target import open_target
     from tidelake.operations.vpc_check import check_vpc
 
-    ec2 = access_to(parsed.environment).client("ec2")
+    ec2 = open_target(parsed.environment).client("ec2")
     all_met = True
     for check in check_vpc(ec2, parsed.vpc, parsed.subnets):
         sys.stdout.write(f"{check}\n")

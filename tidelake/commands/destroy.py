@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -29,18 +30,23 @@ def add(commands: Commands) -> None:
 
 
 def _run(parsed: argparse.Namespace) -> int:
-    from tidelake.operations.access import access_to
-    from tidelake.operations.destroy import DestroyOptions, destroy
+    from tidelake.local.target import open_target
+    from tidelake.operations.destroy import destroy, run_cdk_destroy
 
-    options = DestroyOptions(
-        environment=parsed.environment, confirmation=parsed.yes, project_dir=Path.cwd()
+    def confirm() -> str:
+        return _ask(parsed.environment) if parsed.yes is None else parsed.yes
+
+    destroy(
+        open_target(parsed.environment),
+        Console(),
+        confirm,
+        run_cdk=partial(run_cdk_destroy, project_dir=Path.cwd()),
     )
-    destroy(options, access_to(parsed.environment), Console(), _ask)
     return 0
 
 
-def _ask(question: str) -> str:
+def _ask(environment: str) -> str:
     try:
-        return input(question)
+        return input(f"Type the environment's name, {environment}, to destroy the rest: ")
     except EOFError:
         return ""

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 
-from tidelake.commands.arguments import Commands, add_command, add_stream, positive
-from tidelake.contract.schema import SOURCES
+from tidelake.commands.arguments import Commands, add_command, add_start, add_stream, positive
+from tidelake.contract.schema import SOURCES, raw_fields
 
 
 def add(commands: Commands) -> None:
@@ -17,27 +15,45 @@ def add(commands: Commands) -> None:
         "tail",
         _run,
         help="print events from all shards of the data stream",
-        description="Print events, one JSON object a line, from all shards, until Ctrl-C.",
+        description="Print events from all shards as they arrive, until Ctrl-C: arrival time, age, "
+        "source, type, fields.",
     )
-    parser.add_argument(
-        "--from-start", action="store_true", help="begin with the oldest event that is kept"
-    )
+    add_start(parser)
     parser.add_argument("--limit", type=positive, metavar="N", help="stop after N events")
     parser.add_argument("--source", choices=sorted(SOURCES), help="only this source's events")
+    parser.add_argument(
+        "--where",
+        type=_condition,
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="only events whose field has this value; repeat it for more fields",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
     add_stream(parser)
 
 
+def _condition(text: str) -> tuple[str, str]:
+    field, equals, value = text.partition("=")
+    known = sorted(field.name for field in raw_fields())
+    if not equals or field not in known:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not allowed; allowed: FIELD=VALUE with a field of {', '.join(known)}"
+        )
+    return field, value
+
+
 def _run(parsed: argparse.Namespace) -> int:
-    from itertools import islice
+    from tidelake.client.transport import LATEST
+    from tidelake.local.tail_command import Wanted, tail
+    from tidelake.local.target import open_target
 
-    from tidelake.client.consumer import Consumer, tail
-    from tidelake.client.transport import LATEST, TRIM_HORIZON
-    from tidelake.local.target import open_stream
-
-    transport, stream = open_stream(parsed.environment, parsed.stream)
-    start = TRIM_HORIZON if parsed.from_start else LATEST
-    events = tail(Consumer(transport, stream, start=start), source=parsed.source)
-    for event in islice(events, parsed.limit):
-        sys.stdout.write(json.dumps(event) + "\n")
-        sys.stdout.flush()
+    tail(
+        open_target(parsed.environment),
+        stream=parsed.stream,
+        start=LATEST if parsed.start is None else parsed.start,
+        wanted=Wanted(parsed.source, parsed.where),
+        limit=parsed.limit,
+        as_json=parsed.json,
+    )
     return 0

@@ -34,15 +34,43 @@ class DeliveryError(TidelakeError):
     """Records could not be delivered within their deadline."""
 
 
+class ProducerFullError(DeliveryError):
+    """The producer holds as many events as it may, and none was delivered in time."""
+
+    def __init__(self, waiting_events: int, waited_seconds: float) -> None:
+        super().__init__(
+            f"no room for another event after {waited_seconds:g} s: {waiting_events:,} wait to be "
+            "delivered"
+        )
+        self.waiting_events = waiting_events
+        self.waited_seconds = waited_seconds
+
+
 class TransportError(TidelakeError):
     """A whole call to a data stream failed. `code` is AWS's, or the name of the client's error."""
 
     def __init__(self, operation: str, stream: str, code: str, *, retryable: bool) -> None:
-        super().__init__(f"{operation} on data stream {stream!r} failed: {code}")
+        super().__init__(f"{operation} on {self._target} {stream!r} failed: {code}")
         self.operation = operation
         self.stream = stream
         self.code = code
         self.retryable = retryable
+
+    _target = "data stream"
+
+
+class LeaseTableError(TransportError):
+    """A call to the table of a consumer's leases failed; `stream` is the table's name."""
+
+    _target = "lease table"
+
+
+class LeaseLostError(TidelakeError):
+    """Another worker has taken a shard over: what this one does with it does not count any more."""
+
+    def __init__(self, shard_id: str) -> None:
+        super().__init__(f"the lease of shard {shard_id!r} was taken over by another worker")
+        self.shard_id = shard_id
 
 
 class SchemaConflictError(TidelakeError):

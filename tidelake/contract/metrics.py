@@ -7,7 +7,14 @@ from enum import Enum
 
 NAMESPACE = "Tidelake"
 DIMENSION = "Environment"
-"""The one dimension of every metric here; its value is the environment's name."""
+"""A dimension of every metric here; its value is the environment's name."""
+
+
+EVENTS_COUNTED = "EventsCounted"
+"""Events on the data stream by source and type, published by the function that counts them: under
+DIMENSION, SOURCE_DIMENSION and TYPE_DIMENSION."""
+SOURCE_DIMENSION = "Source"
+TYPE_DIMENSION = "EventType"
 
 
 class Metric(Enum):
@@ -54,17 +61,35 @@ def embedded(
     See "Specification: Embedded metric format" in the CloudWatch user guide; `timestamp_ms` counts
     milliseconds since 1970. Publishing so takes no permission and no call.
     """
+    return _document(
+        {metric.value: count for metric, count in counts.items()},
+        {DIMENSION: environment},
+        timestamp_ms,
+    )
+
+
+def embedded_events(
+    count: int, *, environment: str, source: str, event_type: str, timestamp_ms: int
+) -> dict[str, object]:
+    """The count of events of one source and type, as `embedded` gives the others."""
+    dimensions = {DIMENSION: environment, SOURCE_DIMENSION: source, TYPE_DIMENSION: event_type}
+    return _document({EVENTS_COUNTED: count}, dimensions, timestamp_ms)
+
+
+def _document(
+    counts: Mapping[str, int], dimensions: Mapping[str, str], timestamp_ms: int
+) -> dict[str, object]:
     return {
         "_aws": {
             "Timestamp": timestamp_ms,
             "CloudWatchMetrics": [
                 {
                     "Namespace": NAMESPACE,
-                    "Dimensions": [[DIMENSION]],
-                    "Metrics": [{"Name": metric.value, "Unit": "Count"} for metric in counts],
+                    "Dimensions": [list(dimensions)],
+                    "Metrics": [{"Name": name, "Unit": "Count"} for name in counts],
                 }
             ],
         },
-        DIMENSION: environment,
-        **{metric.value: count for metric, count in counts.items()},
+        **dimensions,
+        **counts,
     }

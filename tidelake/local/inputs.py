@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tidelake.contract.errors import ConfigurationError, InputError
 from tidelake.contract.events import LineOutcome
-from tidelake.sources.events import EventBuilder, events_of, read_events
-from tidelake.sources.files import read_standard_input
+from tidelake.sources.events import EventBuilder, events_of
+from tidelake.sources.files import read_lines, read_standard_input
 from tidelake.sources.options import SourceOptions
 
 STANDARD_INPUT = "-"
@@ -24,14 +24,15 @@ def outcomes_of(
     again, its events have the same ids. Raises InputError as `read_lines` does, and for a pattern
     that matches nothing.
     """
+    # One for all: a device's readings are judged by those of the file before, too.
+    builder = EventBuilder(source, options)
     if STANDARD_INPUT in inputs:
         if len(inputs) > 1:
             raise ConfigurationError("--file", list(inputs), f"{STANDARD_INPUT} alone, or files")
-        builder = EventBuilder(source, options)
         yield from events_of(read_standard_input(), builder)
         return
     for path in matching_files(inputs):
-        yield from read_events(path, source, options)
+        yield from events_of(read_lines(path), builder)
 
 
 def matching_files(inputs: tuple[str, ...]) -> list[Path]:

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from rich.bar import Bar
+from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from tidelake.local.lifecycle import LocalStatus
+from tidelake.local.results_report import print_results
 from tidelake.local.summary import Summary
-
-BARS = "▁▂▃▄▅▆▇█"
-DAYS_SHOWN = 31
 
 
 def print_report(console: Console, summary: Summary) -> None:
     """Print the ledger and the results as tables; the widths follow the terminal."""
     console.print()
     console.print(_ledger(summary))
-    console.print(_by_status(summary))
-    console.print(_by_hour(summary))
-    console.print(_top_paths(summary))
-    console.print(f"response bytes: {summary.results.response_bytes:,}")
+    print_results(console, summary.results)
 
 
 def print_status(console: Console, status: LocalStatus) -> None:
@@ -39,7 +33,12 @@ def print_status(console: Console, status: LocalStatus) -> None:
 
 
 def _ledger(summary: Summary) -> Table:
-    table = Table(title="Ledger: in = out + set aside", title_justify="left")
+    table = Table(
+        title="Ledger: in = out + set aside",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
     table.add_column("hop")
     table.add_column("in", justify="right")
     table.add_column("out", justify="right")
@@ -52,9 +51,15 @@ def _ledger(summary: Summary) -> Table:
             counts.lines,
             counts.accepted,
             counts.rejected + counts.skipped,
-            f"{counts.rejected:,} rejected, {counts.skipped:,} skipped",
+            _aside(rejected=counts.rejected, skipped=counts.skipped),
         ),
-        ("events -> data stream", counts.accepted, stream.events, 0, ""),
+        (
+            "events -> data stream",
+            counts.accepted,
+            stream.events,
+            counts.accepted - stream.events,
+            "sent again",
+        ),
         (
             f"data stream -> raw zone ({raw.objects} objects)",
             stream.records,
@@ -67,7 +72,7 @@ def _ledger(summary: Summary) -> Table:
             raw.events,
             curated.events,
             curated.duplicates + curated.quarantined,
-            f"{curated.duplicates:,} duplicates, {curated.quarantined:,} quarantined",
+            _aside(duplicates=curated.duplicates, quarantined=curated.quarantined),
         ),
     )
     for hop, came_in, went_out, aside, what in rows:
@@ -75,47 +80,9 @@ def _ledger(summary: Summary) -> Table:
     return table
 
 
-def _by_status(summary: Summary) -> Table:
-    return _counts("Requests by status", "status", summary.results.events_by_status)
-
-
-def _by_hour(summary: Summary) -> Table:
-    """A row a day, a bar an hour; `summary.json` has the numbers."""
-    hours = summary.results.events_by_hour
-    days = sorted({hour[:10] for hour in hours})
-    table = Table(title="Requests by hour, UTC", title_justify="left")
-    table.add_column("day")
-    table.add_column("0h    6h    12h   18h   ", no_wrap=True)
-    table.add_column("requests", justify="right")
-    largest = max(hours.values(), default=0)
-    for day in days[-DAYS_SHOWN:]:
-        counts = [hours.get(f"{day}T{hour:02d}", 0) for hour in range(24)]
-        table.add_row(day, "".join(_bar(n, largest) for n in counts), f"{sum(counts):,}")
-    if len(days) > DAYS_SHOWN:
-        table.caption = f"the latest {DAYS_SHOWN} of {len(days)} days"
-    return table
-
-
-def _bar(count: int, largest: int) -> str:
-    """One character as high as its share of the largest count; blank for none."""
-    return " " if count == 0 else BARS[(count * len(BARS) - 1) // largest]
-
-
-def _top_paths(summary: Summary) -> Table:
-    return _counts("Top paths", "path", dict(summary.results.top_paths))
-
-
-def _counts(title: str, key: str, counts: dict[str, int]) -> Table:
-    table = Table(title=title, title_justify="left")
-    table.add_column(key, overflow="fold")
-    table.add_column("requests", justify="right")
-    table.add_column("", width=24)
-    largest = max(counts.values(), default=1)
-    for name, count in counts.items():
-        table.add_row(escape(printable(name)), f"{count:,}", Bar(size=largest, begin=0, end=count))
-    return table
-
-
-def printable(text: str) -> str:
-    """`text` with control characters escaped: a logged path must not drive the terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+def _aside(**counts: int) -> str:
+    """What was set aside, by its kind; the count only where there are two."""
+    kinds = {name: count for name, count in counts.items() if count}
+    if len(kinds) == 1:
+        return next(iter(kinds))
+    return ", ".join(f"{count:,} {name}" for name, count in kinds.items())

@@ -1,84 +1,242 @@
-"""The curated tables, read without Spark: the ledger and the aggregates."""
+"""The aggregates, read without Spark: what came in, and what it says, source by source."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 
-import pyarrow as pa
-import pyarrow.compute as pc
-from pyiceberg.catalog import Catalog
-from pyiceberg.catalog.glue import GlueCatalog
-from pyiceberg.exceptions import NoSuchTableError
+import duckdb
 
-from tidelake.contract.lake import CATALOG, HOURLY_TABLE, LEDGER_TABLE, PATHS_TABLE
-from tidelake.local.endpoint import ACCESS_KEY, SECRET_KEY, local_client
-from tidelake.local.settings import REGION
-from tidelake.local.summary import CuratedCounts, Results
+from tidelake.contract.lake import (
+    CURRENT_ROWS_TABLE,
+    DEVICES_TABLE,
+    HOURLY_TABLE,
+    PATHS_TABLE,
+    SESSIONS_TABLE,
+)
+from tidelake.contract.schema import APP_EVENT, WEB_LOG
+from tidelake.local.sql import Part, copied
+from tidelake.local.tables import CuratedTables
 
 TOP_PATHS = 10
-HOUR = pa.timestamp("us", tz="UTC")
+TOP_DEVICES = 10
+
+_TABLES = {
+    HOURLY_TABLE: "hour TIMESTAMPTZ, source VARCHAR, event_type VARCHAR, status VARCHAR, "
+    "events BIGINT, total DOUBLE",
+    PATHS_TABLE: "day DATE, source VARCHAR, path VARCHAR, events BIGINT",
+    SESSIONS_TABLE: "started_at TIMESTAMPTZ, ended_at TIMESTAMPTZ, source VARCHAR, events BIGINT",
+    DEVICES_TABLE: "day DATE, device_id VARCHAR, sensor_type VARCHAR, unit VARCHAR, "
+    "readings BIGINT, suspect BIGINT, mean DOUBLE",
+    CURRENT_ROWS_TABLE: "event_time TIMESTAMPTZ, table_name VARCHAR, is_deleted BOOLEAN",
+    APP_EVENT.table: "event_time TIMESTAMPTZ, event_type VARCHAR, currency VARCHAR, "
+    "quantity INTEGER, amount_minor BIGINT",
+}
+"""The columns that are read of each table, in DuckDB's types; the first is its time."""
 
 
-@dataclass(frozen=True)
-class CuratedTables:
-    """The Iceberg tables of one Glue database, through the catalog of the local AWS."""
+@dataclass(frozen=True, kw_only=True)
+class Sessions:
+    """Visits of one source: how many, and their events and minutes on average."""
 
-    catalog: Catalog
-    database: str
+    sessions: int
+    events_each: float
+    minutes_each: float
 
-    @classmethod
-    def at(cls, endpoint: str, database: str) -> CuratedTables:
-        files = {
-            "s3.endpoint": endpoint,
-            "s3.region": REGION,
-            "s3.access-key-id": ACCESS_KEY,
-            "s3.secret-access-key": SECRET_KEY,
-        }
-        # A client of ours: the one that pyiceberg makes heeds the shell's profile and proxy.
-        return cls(GlueCatalog(CATALOG, client=local_client("glue", endpoint), **files), database)
 
-    def counts(self) -> CuratedCounts:
-        """What the batches made of the rows that they read, from the ledger."""
-        ledger = self._read(LEDGER_TABLE, "events", "duplicates", "quarantined")
-        return CuratedCounts(
-            events=_total(ledger, "events"),
-            duplicates=_total(ledger, "duplicates"),
-            quarantined=_total(ledger, "quarantined"),
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """One device's readings of one kind; `mean` is of the good ones, None without any."""
+
+    device: str
+    measures: str
+    unit: str | None
+    readings: int
+    suspect: int
+    mean: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Purchases:
+    """Purchases in one currency; the amount is in its minor unit, such as cents."""
+
+    purchases: int
+    items: int
+    amount_minor: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurrentRows:
+    """Rows of one table of a source database: those that are there, and those deleted."""
+
+    rows: int
+    deleted: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """What the tables say. Hours are UTC, such as `2015-05-17T10`.
+
+    `events_by_status` and `response_bytes` are of web requests alone.
+    """
+
+    events_by_source: dict[str, int]
+    events_by_type: dict[str, dict[str, int]]
+    events_by_status: dict[str, int]
+    events_by_hour: dict[str, int]
+    hours_by_source: dict[str, dict[str, int]]
+    response_bytes: int
+    top_paths: list[tuple[str, int]]
+    sessions: dict[str, Sessions]
+    devices: list[Device]
+    purchases: dict[str, Purchases]
+    current_rows: dict[str, CurrentRows]
+
+
+def read_results(tables: CuratedTables, since: datetime | None = None) -> Results:
+    """Read the aggregates, whole or from `since` on; tables that are not there yet are empty.
+
+    A table of days takes the whole day of `since`.
+    """
+    with _aggregates(tables, since) as engine:
+        types = _by_source(
+            engine, "SELECT source, event_type, sum(events) FROM events_hourly GROUP BY ALL"
         )
-
-    def results(self) -> Results:
-        """The aggregates over everything curated; top paths with ties in path order."""
-        hourly = self._read(HOURLY_TABLE, "hour", "status", "events", "total")
-        paths = self._read(PATHS_TABLE, "path", "events")
-        hours = pc.strftime(hourly["hour"].cast(HOUR), format="%Y-%m-%dT%H")
-        hourly = hourly.append_column("utc_hour", hours)
-        by_path = _sum_by(paths, "path")
+        hours = _by_source(
+            engine,
+            "SELECT source, strftime(hour, '%Y-%m-%dT%H'), sum(events) FROM events_hourly "
+            "GROUP BY ALL",
+        )
         return Results(
-            events_by_status={
-                str(status): count for status, count in sorted(_sum_by(hourly, "status").items())
-            },
-            events_by_hour=dict(sorted(_sum_by(hourly, "utc_hour").items())),
-            response_bytes=_total(hourly, "total"),
-            top_paths=sorted(by_path.items(), key=lambda row: (-row[1], row[0]))[:TOP_PATHS],
+            events_by_source={name: sum(counts.values()) for name, counts in types.items()},
+            events_by_type=types,
+            events_by_status=_by_status(engine),
+            events_by_hour=_summed(hours.values()),
+            hours_by_source=hours,
+            response_bytes=_response_bytes(engine),
+            top_paths=_top_paths(engine),
+            sessions=_sessions(engine),
+            devices=_devices(engine),
+            purchases=_purchases(engine),
+            current_rows=_current_rows(engine),
         )
 
-    def _read(self, table: str, *columns: str) -> pa.Table:
-        try:
-            scan = self.catalog.load_table((self.database, table)).scan(selected_fields=columns)
-        except NoSuchTableError:
-            # No step has committed yet: the table is empty, not wrong.
-            return pa.table({column: pa.array([], pa.int64()) for column in columns})
-        return scan.to_arrow()
+
+@contextmanager
+def _aggregates(
+    tables: CuratedTables, since: datetime | None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An engine with all tables of `_TABLES`; those that no step has made yet are empty."""
+    there = set(tables.names())
+    parts = {name: _part(columns, since) for name, columns in _TABLES.items() if name in there}
+    with copied(tables, parts) as engine:
+        for name, columns in _TABLES.items():
+            engine.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")
+        yield engine
 
 
-def _total(table: pa.Table, column: str) -> int:
-    total = pc.sum(table[column]).as_py()
-    return 0 if total is None else int(total)
+def _part(columns: str, since: datetime | None) -> Part:
+    pairs = [column.split() for column in columns.split(", ")]
+    names = tuple(name for name, _ in pairs)
+    if since is None:
+        return Part(names)
+    time, kind = pairs[0]
+    bound = since.date().isoformat() if kind == "DATE" else since.isoformat()
+    return Part(names, f"{time} >= '{bound}'")
 
 
-def _sum_by(table: pa.Table, key: str) -> dict[Any, int]:
-    """`events` summed for each distinct, non-null `key`."""
-    grouped = table.group_by(key).aggregate([("events", "sum")])
-    pairs = zip(grouped[key].to_pylist(), grouped["events_sum"].to_pylist(), strict=True)
-    return {name: count for name, count in pairs if name is not None}
+def _by_source(engine: duckdb.DuckDBPyConnection, sql: str) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for source, name, count in sorted(engine.execute(sql).fetchall()):
+        found.setdefault(source, {})[name] = int(count)
+    return found
+
+
+def _summed(parts: Iterable[dict[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for part in parts:
+        total.update(part)
+    return dict(sorted(total.items()))
+
+
+def _by_status(engine: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    rows = engine.execute(
+        "SELECT status, sum(events) FROM events_hourly WHERE source = ? GROUP BY ALL ORDER BY ALL",
+        [WEB_LOG.name],
+    ).fetchall()
+    return {status: int(count) for status, count in rows}
+
+
+def _response_bytes(engine: duckdb.DuckDBPyConnection) -> int:
+    rows = engine.execute(
+        "SELECT coalesce(sum(total), 0) FROM events_hourly WHERE source = ?", [WEB_LOG.name]
+    ).fetchall()
+    return int(rows[0][0])
+
+
+def _top_paths(engine: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+    """The most requested paths, ties in their order."""
+    rows = engine.execute(
+        "SELECT path, sum(events) AS requests FROM paths_daily WHERE source = ? GROUP BY ALL "
+        "ORDER BY requests DESC, path LIMIT ?",
+        [WEB_LOG.name, TOP_PATHS],
+    ).fetchall()
+    return [(path, int(count)) for path, count in rows]
+
+
+def _sessions(engine: duckdb.DuckDBPyConnection) -> dict[str, Sessions]:
+    rows = engine.execute(
+        "SELECT source, count(*), avg(events), avg(epoch(ended_at - started_at)) / 60 "
+        "FROM sessions GROUP BY ALL ORDER BY source"
+    ).fetchall()
+    return {
+        source: Sessions(
+            sessions=count, events_each=round(events, 1), minutes_each=round(minutes, 1)
+        )
+        for source, count, events, minutes in rows
+    }
+
+
+def _devices(engine: duckdb.DuckDBPyConnection) -> list[Device]:
+    """The devices with the most suspect readings, ties by name."""
+    rows = engine.execute(
+        "SELECT device_id, sensor_type, unit, sum(readings), sum(suspect) AS doubted, "
+        "sum(mean * (readings - suspect)) / nullif(sum(readings - suspect), 0) "
+        "FROM devices_daily GROUP BY ALL ORDER BY doubted DESC, device_id, sensor_type LIMIT ?",
+        [TOP_DEVICES],
+    ).fetchall()
+    return [
+        Device(
+            device=device,
+            measures=measures,
+            unit=unit,
+            readings=int(readings),
+            suspect=int(suspect),
+            mean=None if mean is None else round(mean, 2),
+        )
+        for device, measures, unit, readings, suspect, mean in rows
+    ]
+
+
+def _purchases(engine: duckdb.DuckDBPyConnection) -> dict[str, Purchases]:
+    rows = engine.execute(
+        "SELECT currency, count(*), coalesce(sum(quantity), 0), sum(amount_minor) FROM app_events "
+        "WHERE event_type = 'purchase' AND currency IS NOT NULL GROUP BY ALL ORDER BY currency"
+    ).fetchall()
+    return {
+        currency: Purchases(purchases=count, items=int(items), amount_minor=int(amount))
+        for currency, count, items, amount in rows
+    }
+
+
+def _current_rows(engine: duckdb.DuckDBPyConnection) -> dict[str, CurrentRows]:
+    rows = engine.execute(
+        "SELECT table_name, count_if(NOT is_deleted), count_if(is_deleted) FROM current_rows "
+        "GROUP BY ALL ORDER BY table_name"
+    ).fetchall()
+    return {
+        name: CurrentRows(rows=int(there), deleted=int(deleted)) for name, there, deleted in rows
+    }

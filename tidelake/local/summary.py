@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from tidelake.client.send import InputCounts
+from tidelake.contract.schema import WEB_LOG
+from tidelake.local.ledger import CuratedCounts
+from tidelake.local.results import Results
+from tidelake.sources.simulation import SourceTruth
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,27 +46,6 @@ class StepOutcome:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CuratedCounts:
-    events: int
-    duplicates: int
-    quarantined: int
-
-    @property
-    def read(self) -> int:
-        return self.events + self.duplicates + self.quarantined
-
-
-@dataclass(frozen=True, kw_only=True)
-class Results:
-    """The aggregates, as the Spark job wrote them. Hours are UTC, such as `2015-05-17T10`."""
-
-    events_by_status: dict[str, int]
-    events_by_hour: dict[str, int]
-    response_bytes: int
-    top_paths: list[tuple[str, int]]
-
-
-@dataclass(frozen=True, kw_only=True)
 class StageSeconds:
     """Wall time of the stages, and from the start to the results; the destroy comes after.
 
@@ -86,6 +70,10 @@ class Summary:
     curated: CuratedCounts
     results: Results
     seconds: StageSeconds
+    truth: dict[str, SourceTruth] | None = None
+    """What a simulation made of each source; None for a file."""
+    differences: list[str] = field(default_factory=list)
+    """What `tidelake check` found, each with its place."""
 
     def imbalances(self) -> list[str]:
         """Every hop where in is not out + set aside; empty when each event is accounted for.
@@ -93,25 +81,17 @@ class Summary:
         Records may repeat on the way (every hop before the tables is at least once), so the hop
         into the raw zone must lose none, and the distinct events must all be at the end.
         """
-        curated, by_status = self.curated, self.results.events_by_status
-        hops = (
-            (
-                "lines in the input",
-                self.input.lines,
-                "accepted, rejected, skipped",
-                self._lines_out,
-            ),
-            ("accepted events", self.input.accepted, "on the data stream", self.stream.events),
+        curated, results = self.curated, self.results
+        requests = results.events_by_source.get(WEB_LOG.name, 0)
+        hops = [
+            ("lines in the input", self.input.lines, "accepted, rejected or skipped", self._lines),
+            ("distinct events", self._distinct, "on the data stream", self.stream.events),
             ("raw events", self.raw.events, "curated, duplicate or quarantined", curated.read),
             ("events on the data stream", self.stream.events, "at the end", self._events_out),
-            ("curated events", curated.events, "counted by status", sum(by_status.values())),
-            (
-                "curated events",
-                curated.events,
-                "counted by hour",
-                sum(self.results.events_by_hour.values()),
-            ),
-        )
+            ("curated events", curated.events, "counted by hour", _total(results.events_by_hour)),
+            ("web requests", requests, "counted by status", _total(results.events_by_status)),
+            *self._made(),
+        ]
         found = [
             f"{came_in:,} {what}, but {went_out:,} {where}"
             for what, came_in, where, went_out in hops
@@ -122,10 +102,42 @@ class Summary:
                 f"{self.stream.records:,} records on the data stream, but {self.raw.records:,} "
                 "in the raw zone or among its conversion failures"
             )
-        return found
+        return found + self.differences
+
+    def _made(self) -> Iterator[tuple[str, int, str, int]]:
+        """The same for what a simulation made: each kind must end where it belongs."""
+        if self.truth is None:
+            return
+        made = self.truth.values()
+        ends = (
+            ("refused lines", sum(t.refused for t in made), "rejected", self.input.rejected),
+            (
+                "unconvertible events",
+                sum(t.unconvertible for t in made),
+                "conversion failures",
+                self.raw.conversion_failed,
+            ),
+            (
+                "events that break the contract",
+                sum(t.breaking for t in made),
+                "quarantined",
+                self.curated.quarantined,
+            ),
+        )
+        for what, count, where, found in ends:
+            yield f"{what} made", count, where, found
+        for source, truth in self.truth.items():
+            curated = self.results.events_by_source.get(source, 0)
+            yield f"{source} events made", truth.events, "curated", curated
 
     @property
-    def _lines_out(self) -> int:
+    def _distinct(self) -> int:
+        """Accepted events, those that a simulation sends twice once."""
+        repeated = 0 if self.truth is None else sum(t.duplicates for t in self.truth.values())
+        return self.input.accepted - repeated
+
+    @property
+    def _lines(self) -> int:
         return self.input.accepted + self.input.rejected + self.input.skipped
 
     @property
@@ -134,3 +146,7 @@ class Summary:
 
     def write(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n")
+
+
+def _total(counts: Mapping[str, int]) -> int:
+    return sum(counts.values())

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,11 @@ from rich.console import Console
 
 from tidelake.contract.deployment import StackRole
 from tidelake.contract.errors import CommandError, ConfigurationError
+from tidelake.local.cdk import CLI_ENVIRONMENT
+from tidelake.local.endpoint import local_environment
+from tidelake.local.lifecycle import STATE_DIR
+from tidelake.local.target import LOCAL, Target, aws_region
 from tidelake.local.toolchain import find_toolchain
-from tidelake.operations.access import AwsAccess
 from tidelake.operations.stacks import DeployedStack, Resource, deployed_stacks, left_behind
 
 _CLUSTER = "AWS::EMR::Cluster"
@@ -23,26 +26,15 @@ _MOST_POLLS = 120
 """A cluster takes some minutes to end."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class DestroyOptions:
-    """What is to be destroyed."""
-
-    environment: str
-    confirmation: str | None
-    """The environment's name, typed out beforehand; None to ask for it where that is needed."""
-    project_dir: Path
-
-
-def run_cdk_destroy(options: DestroyOptions, access: AwsAccess) -> None:
+def run_cdk_destroy(target: Target, project_dir: Path) -> None:
     """`cdk destroy`, whose progress goes where ours does: on AWS it takes some ten minutes."""
-    toolchain = find_toolchain(options.project_dir)
+    toolchain = find_toolchain(project_dir)
     command = [str(toolchain.node), str(toolchain.cdk), "destroy", "--all", "--force"]
-    command += ["--no-notices", "-c", f"environment={options.environment}"]
+    command += ["--no-notices", "-c", f"environment={target.environment}"]
     finished = subprocess.run(  # noqa: S603  the project's own CDK CLI, with no shell
         command,
-        cwd=options.project_dir,
-        # The stacks are going; there is nothing to validate.
-        env={**toolchain.environment(access.tool_environment), "CDK_VALIDATION": "false"},
+        cwd=project_dir,
+        env={**toolchain.environment(_tool_environment(target)), **CLI_ENVIRONMENT},
         check=False,
     )
     if finished.returncode:
@@ -52,34 +44,41 @@ def run_cdk_destroy(options: DestroyOptions, access: AwsAccess) -> None:
         )
 
 
+def _tool_environment(target: Target) -> dict[str, str]:
+    """What the CDK CLI needs to reach the AWS that our own calls reach."""
+    if target.environment != LOCAL:
+        return {**os.environ, "AWS_REGION": aws_region()}
+    endpoint = target.client("cloudformation").meta.endpoint_url
+    return local_environment(endpoint, base=os.environ, cdk_home=STATE_DIR.resolve() / "cdk-home")
+
+
 def destroy(
-    options: DestroyOptions,
-    access: AwsAccess,
+    target: Target,
     console: Console,
-    ask: Callable[[str], str],
-    run_cdk: Callable[[DestroyOptions, AwsAccess], None] = run_cdk_destroy,
+    confirm: Callable[[], str],
+    run_cdk: Callable[[Target], object],
 ) -> list[Resource]:
     """Destroy the environment's stacks; returns what is left of them.
 
     An environment that retains data, or that is protected from termination, is destroyed only once
-    its name was typed; its protection, and that of its clusters, is lifted then. One that is not
-    is destroyed at once. Raises ConfigurationError, before anything is changed, where nothing is
-    deployed or another name was typed, and CommandError when the CDK CLI fails; both may then be
-    tried again.
+    its name was typed, for which `confirm` asks; its protection, and that of its clusters, is
+    lifted then. One that is not is destroyed at once. Raises ConfigurationError, before anything
+    is changed, where nothing is deployed or another name was typed, and CommandError when the CDK
+    CLI fails; both may then be tried again.
     """
-    cloudformation = access.client("cloudformation")
-    stacks = deployed_stacks(cloudformation, options.environment)
+    cloudformation = target.client("cloudformation")
+    stacks = deployed_stacks(cloudformation, target.environment)
     if not stacks:
         raise ConfigurationError(
-            "environment", options.environment, "one that is deployed; this one has no stacks"
+            "environment", target.environment, "one that is deployed; this one has no stacks"
         )
     _say_what_remains(stacks, console)
     if any(stack.is_protected or stack.retained for stack in stacks):
-        _require_confirmation(options, ask)
-    _lift_protection(stacks, access, console)
+        _require_confirmation(target.environment, confirm())
+    _lift_protection(stacks, target, console)
     if not any(stack.names(_CLUSTER) for stack in stacks):
-        _end_launched_clusters(options.environment, stacks, access, console)
-    run_cdk(options, access)
+        _end_launched_clusters(stacks, target, console)
+    run_cdk(target)
     left = [resource for stack in stacks for resource in left_behind(cloudformation, stack)]
     _list(console, "Left, for you to keep or to delete:" if left else "Nothing is left.", left)
     return left
@@ -98,21 +97,16 @@ def _list(console: Console, says: str, resources: list[Resource]) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _require_confirmation(options: DestroyOptions, ask: Callable[[str], str]) -> None:
-    typed = options.confirmation
-    if typed is None:
-        typed = ask(f"Type the environment's name, {options.environment}, to destroy the rest: ")
-    if typed != options.environment:
-        raise ConfigurationError(
-            "confirmation", typed, f"the environment's name, {options.environment}"
-        )
+def _require_confirmation(environment: str, typed: str) -> None:
+    if typed != environment:
+        raise ConfigurationError("confirmation", typed, f"the environment's name, {environment}")
 
 
-def _lift_protection(stacks: list[DeployedStack], access: AwsAccess, console: Console) -> None:
-    emr = access.client("emr")
+def _lift_protection(stacks: list[DeployedStack], target: Target, console: Console) -> None:
+    emr = target.client("emr")
     for stack in stacks:
         if stack.is_protected:
-            access.client("cloudformation").update_termination_protection(
+            target.client("cloudformation").update_termination_protection(
                 StackName=stack.name, EnableTerminationProtection=False
             )
             _list(console, f"Termination protection of {stack.name} is lifted.", [])
@@ -127,15 +121,13 @@ def _is_protected_cluster(emr: Any, cluster_id: str) -> bool:
     return cluster["TerminationProtected"] and cluster["Status"]["State"] in _LIVE_STATES
 
 
-def _end_launched_clusters(
-    environment: str, stacks: list[DeployedStack], access: AwsAccess, console: Console
-) -> None:
+def _end_launched_clusters(stacks: list[DeployedStack], target: Target, console: Console) -> None:
     """End what the trigger launched: it is in no stack, and its nodes hold on to the network."""
     for mapping in (m for stack in stacks for m in stack.names("AWS::Lambda::EventSourceMapping")):
         # Or it launches another meanwhile.
-        access.client("lambda").update_event_source_mapping(UUID=mapping, Enabled=False)
-    emr = access.client("emr")
-    name = StackRole.PROCESSING.stack_name(environment)
+        target.client("lambda").update_event_source_mapping(UUID=mapping, Enabled=False)
+    emr = target.client("emr")
+    name = StackRole.PROCESSING.stack_name(target.environment)
     pages = emr.get_paginator("list_clusters").paginate(ClusterStates=list(_LIVE_STATES))
     launched = [c["Id"] for page in pages for c in page["Clusters"] if c["Name"] == name]
     if not launched:

@@ -69,9 +69,8 @@ class FollowedFile:
 
     def continue_in(self, copy: FollowedFile) -> None:
         """Read on in a copy that was found by `last_seen`: this file's bytes are gone."""
-        self._first_line = self.first_line
         self._stream.close()
-        self._stream, self.identity = copy._stream, copy.identity
+        self._stream, self.identity, self._mark = copy._stream, copy.identity, None
         self.offset, self.lines, self._seen = copy.offset, copy.lines, copy._seen
 
     def last_seen(self) -> FileMark:
@@ -80,8 +79,9 @@ class FollowedFile:
 
     def mark(self) -> FileMark | None:
         """Where a later process goes on. If the file was emptied meanwhile, it is the last one."""
-        if not self.was_emptied():
-            offset = self.committed_offset
+        offset = self.committed_offset
+        is_new = self._mark is None or self._mark.offset != offset
+        if is_new and not self.was_emptied():
             self._mark = self._mark_at(offset, self.committed_lines, self._fingerprint(offset))
         return self._mark
 
@@ -95,10 +95,14 @@ class FollowedFile:
                     break
                 yield line
         finally:
-            seen = self._fingerprint(self.offset)
-            # None where the file was emptied this very moment: what was seen before finds its copy.
-            if seen is not None:
-                self._seen = (self.offset, self.lines, seen)
+            if self.offset != self._seen[0]:
+                self._note_seen()
+
+    def _note_seen(self) -> None:
+        seen = self._fingerprint(self.offset)
+        # None where the file was emptied this very moment: what was seen before finds its copy.
+        if seen is not None:
+            self._seen = (self.offset, self.lines, seen)
 
     def _mark_at(self, offset: int, lines: int, seen: str | None) -> FileMark:
         device, inode = self.identity

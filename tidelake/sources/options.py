@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tidelake.contract.errors import ConfigurationError
-from tidelake.contract.schema import SENSOR
+from tidelake.contract.schema import CHANGE_DATA, SENSOR, Source
 
 SETTABLE = {SENSOR.name: ("device_id", "sensor_type", "unit", "location")}
 """Fields, by source, that may be set for a whole input."""
@@ -32,7 +32,12 @@ class SourceOptions:
     valid_range: tuple[float, float] | None = None
 
     def check(self, source_name: str) -> None:
-        """Raise ConfigurationError for a setting that events of this source do not take."""
+        """Raise ConfigurationError for an option that this source does not take."""
+        if source_name != CHANGE_DATA.name:
+            _refuse("--key-fields", self.key_fields, CHANGE_DATA)
+            _refuse("--critical-fields", self.critical_fields != CRITICAL_FIELDS, CHANGE_DATA)
+        if source_name != SENSOR.name:
+            _refuse("--valid-range", self.valid_range is not None, SENSOR)
         allowed = SETTABLE.get(source_name, ())
         for name in self.settings:
             if name not in allowed:
@@ -45,6 +50,11 @@ class SourceOptions:
         if self.origin:
             parts.insert(0, self.origin)
         return "\0".join([source_name, *parts])
+
+
+def _refuse(option: str, given: object, source: Source) -> None:
+    if given:
+        raise ConfigurationError(option, "given", f"with the source {source.name} alone")
 
 
 def parse_settings(texts: list[str]) -> dict[str, str]:

@@ -30,6 +30,10 @@ _CONTROL = r"\x00-\x1f\x7f"
 _QUOTED = rf'"([^"\\{_CONTROL}]*+(?:\\[^{_CONTROL}][^"\\{_CONTROL}]*+)*)"'
 _UNCAPTURED = _QUOTED.replace("([", "(?:[", 1)
 
+_TIME_PATTERN = r"[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}(?::[0-9]{2}){3} [+-][0-9]{4}"
+_TIME_RULE = "event_time: must be [dd/Mon/yyyy:hh:mm:ss +hhmm]"
+_TIME = re.compile(rf"{_TIME_PATTERN}\Z")
+
 # Each part of a line with what it must be; the last three exist in the combined format only.
 _PARTS = (
     (
@@ -37,8 +41,8 @@ _PARTS = (
         "client_address: must be followed by identity, user and '['",
     ),
     (
-        r"\[([0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}(?::[0-9]{2}){3} [+-][0-9]{4})\]",
-        "event_time: must be [dd/Mon/yyyy:hh:mm:ss +hhmm]",
+        rf"\[({_TIME_PATTERN})\]",
+        _TIME_RULE,
     ),
     (rf" {_QUOTED}", "request: must be in double quotes"),
     (r" ([1-5][0-9]{2})(?= )", "status: must be a number from 100 to 599"),
@@ -58,6 +62,13 @@ _LINE = re.compile(
     + "".join(pattern for pattern, _ in _PARTS[_COMMON_PARTS:])
     + f"|{_REST_OF_COMMON})"
 )
+# Most lines of most logs: the combined format of a client alone, without an escape. They are what
+# the general expression would make of them, at half the cost.
+_PLAIN_LINE = re.compile(
+    rf'([^ "{_CONTROL}]++) - - \[([^\]"{_CONTROL}]{{26}})\] '
+    rf'"(GET|POST|HEAD|PUT|DELETE|OPTIONS|PATCH) ([^ "\\{_CONTROL}]++) (HTTP/(?:1\.[01]|2\.0))" '
+    rf'([1-5][0-9]{{2}}) (-|[0-9]{{1,19}}+) "([^"\\{_CONTROL}]*+)" "([^"\\{_CONTROL}]*+)"\Z'
+)
 _EXPLAINED = tuple((re.compile(pattern), rule) for pattern, rule in _PARTS)
 _CONTROL_CHARACTER = re.compile(f"[{_CONTROL}]")
 
@@ -68,6 +79,7 @@ _PROTOCOL = re.compile(r"HTTP/[0-9](?:\.[0-9])?\Z")
 _KNOWN_METHODS = frozenset(("GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"))
 _KNOWN_PROTOCOLS = frozenset(("HTTP/1.0", "HTTP/1.1", "HTTP/2.0"))
 
+_STATUSES = {str(status): status for status in range(100, 600)}
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _OFFSETS_MINUTES = range(-12 * 60, 14 * 60 + 1)
 
@@ -84,6 +96,34 @@ def parse_web_log(line: str) -> Event:
     but counts 0 as a size. Escapes are undone; bytes that are no UTF-8 stay written as `\\xhh`.
     Raises InvalidEventError, which names the field and the rule and never quotes the line.
     """
+    match = _PLAIN_LINE.match(line)
+    if match is None:
+        return parse_any_web_log(line)
+    client, time, method, target, protocol, status, size, referrer, user_agent = match.groups()
+    event_time = _utc(time)
+    _check_client(client)
+    event: Event = {
+        "event_time": event_time,
+        "event_type": "request",
+        "client_address": client,
+        "method": method,
+        "target": target,
+        "protocol": protocol,
+        "status": _STATUSES[status],
+        "response_bytes": 0 if size == "-" else int(size),
+        "referrer": referrer,
+        "user_agent": user_agent,
+    }
+    # Taking out costs less than a dictionary that has to grow.
+    if referrer == "-":
+        del event["referrer"]
+    if user_agent == "-":
+        del event["user_agent"]
+    return event
+
+
+def parse_any_web_log(line: str) -> Event:
+    """As `parse_web_log`, without its short cut for plain lines."""
     match = _LINE.match(line)
     if match is None:
         raise InvalidEventError(_explain(line))
@@ -197,6 +237,8 @@ def _is_host_name(text: str) -> bool:
 @lru_cache(maxsize=65_536)
 def _utc(text: str) -> str:
     """`17/May/2015:12:05:03 +0200` as `2015-05-17T10:05:03Z`; lines of one second share it."""
+    if not _TIME.match(text):
+        raise InvalidEventError(_TIME_RULE)
     year = int(text[7:11])
     hours, minutes = int(text[22:24]), int(text[24:26])
     offset = (hours * 60 + minutes) * (-1 if text[21] == "-" else 1)

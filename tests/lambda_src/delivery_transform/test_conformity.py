@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lambda_src.delivery_transform.conformity import conformed, events_in
+from lambda_src.delivery_transform.records import answer
 from tests.lambda_src.delivery_transform.events import REQUEST
 from tidelake.contract.errors import InvalidEventError
+from tidelake.contract.schema import WEB_LOG
+from tidelake.contract.settings import Misfits
+from tidelake.sources.validate import validator_for
 
 
 def refusal(**changes: Any) -> str:
@@ -119,3 +126,30 @@ def test_a_number_that_overflows_is_of_the_wrong_type() -> None:
     )
     with pytest.raises(InvalidEventError, match=r"^response_bytes: must be of type bigint$"):
         conformed(event)
+
+
+JSON_VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**70), 2**70),
+    st.floats(),
+    st.text(max_size=70),
+    st.sampled_from(["200", "-1", "1e3", "2015-05-17 10:05:03+02:00", "web_log", "0" * 20]),
+    st.lists(st.integers(), max_size=2),
+)
+
+
+@given(st.dictionaries(st.sampled_from([*REQUEST, "referrer", "user_agent", "other"]), JSON_VALUES))
+def test_whatever_comes_through_is_an_event_of_the_contract(changes: dict[str, object]) -> None:
+    try:
+        event = conformed({**REQUEST, **changes})
+    except InvalidEventError:
+        return
+    assert validator_for(WEB_LOG).is_valid(event)
+
+
+@given(st.binary(max_size=200))
+def test_no_record_is_too_strange_to_be_answered(record: bytes) -> None:
+    data = base64.b64encode(record).decode()
+    answered = answer({"recordId": "1", "data": data}, Misfits.SET_ASIDE)
+    assert answered.to_wire()["recordId"] == "1"

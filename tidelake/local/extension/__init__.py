@@ -7,8 +7,8 @@ from importlib import import_module
 from tidelake.local.settings import LocalSettings
 
 MODULES = (
-    *("firehose", "kinesis", "s3", "sqs", "emr"),
-    *("cloudwatch", "cloudformation", "settling"),
+    *("firehose", "kinesis", "stream_mappings", "s3", "sqs", "message_moves", "emr"),
+    *("athena", "cloudwatch", "cloudformation", "settling"),
 )
 """The modules of this package that `install` loads, in order."""
 

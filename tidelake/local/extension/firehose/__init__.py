@@ -2,7 +2,8 @@
 
 Replaced are the delivery of records to S3, which both PutRecord and a Kinesis source end in, the
 deletion of a delivery stream, and the reset of the service. A record of a Kinesis source arrives
-within the call that puts it on the stream: it is there once, neither lost nor doubled.
+within the call that puts it on the stream: it is there once, neither lost nor doubled, whatever
+becomes of its shard. Aggregated records of such a source are taken apart, as on AWS.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 from ministack.services import firehose
 from ministack.services.cloudformation import stacks
 
+from tidelake.contract.deaggregation import deaggregate
 from tidelake.local.endpoint import local_client
 from tidelake.local.extension.firehose.buffering import BufferingHints, DeliveryBuffer, Record
 from tidelake.local.extension.firehose.delivery import Destination, S3Delivery, bucket_of
@@ -68,10 +70,25 @@ class FirehoseExtension:
             self._delete_delivery_stream,
             "firehose._HANDLERS",
         )
+        self._ingest = replace_function(
+            firehose, "ingest_from_kinesis_source", self._ingest_from_kinesis_source
+        )
         self._reset = replace_function(firehose, "reset", self._reset_service)
         self._blocks = replace_function(
             stacks, "_runs_on_worker_thread", self._runs_on_worker_thread
         )
+
+    def _ingest_from_kinesis_source(
+        self, stream_arn: str, records: list[tuple[str, bytes]]
+    ) -> None:
+        singles = []
+        for key, data in records:
+            packed = deaggregate(data)
+            if packed is None:
+                singles.append((key, data))
+            else:
+                singles += [(own_key, own_data) for own_data, own_key in packed]
+        self._ingest(stream_arn, singles)
 
     def _buffer_records(
         self,

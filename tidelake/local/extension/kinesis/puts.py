@@ -1,7 +1,7 @@
-"""Kinesis with AWS's limit of one call, and without resharding.
+"""PutRecords with AWS's limits: MiniStack takes 5 MiB at once, AWS 10 MiB.
 
-MiniStack takes 5 MiB in one PutRecords, AWS 10 MiB, so larger calls are handed on in parts. Its own
-resharding throws the parents' records away, so it is refused.
+MiniStack also takes calls without a record and keys without a character, which only the checks of a
+boto3 client keep from it.
 """
 
 from __future__ import annotations
@@ -12,12 +12,8 @@ from typing import Any
 
 from ministack.core.responses import error_response_json, json_response
 from ministack.services import kinesis
-from ministack.services.cloudformation import provisioners
 
-from tidelake.local.extension.replacing import replace_entry, replace_function
-from tidelake.local.settings import LocalSettings
-
-REFUSAL = "Resharding is not supported by the local AWS; deploy with another shard count instead."
+from tidelake.local.extension.replacing import replace_function
 
 MAX_CALL_BYTES = 10 * 2**20
 """PutRecords, partition keys included: "Quotas and limits", Kinesis Data Streams guide."""
@@ -26,11 +22,15 @@ MAX_PART_BYTES = 5 * 2**20
 MAX_RECORD_BYTES = 2**20
 
 
-def install(_settings: LocalSettings) -> None:
-    """Replace PutRecords, the three resharding calls and CloudFormation's update of a stream."""
+def install() -> None:
+    """Replace PutRecords: larger calls are handed on in parts, empty ones are refused."""
 
     def put_records(data: dict[str, Any]) -> Any:
         records = data.get("Records", [])
+        if not records or not all(record.get("PartitionKey") for record in records):
+            return error_response_json(
+                "ValidationException", "records and partition keys must not be empty", 400
+            )
         sizes = [_size(record) for record in records]
         if sum(sizes) > MAX_CALL_BYTES:
             return error_response_json(
@@ -42,22 +42,6 @@ def install(_settings: LocalSettings) -> None:
         return _joined(replies)
 
     put_at_once = replace_function(kinesis, "_put_records", put_records)
-
-    def refuse(data: dict[str, Any]) -> Any:  # noqa: ARG001  the parameter is MiniStack's
-        return error_response_json("UnsupportedOperationException", REFUSAL, 400)
-
-    for name in ("_split_shard", "_merge_shards", "_update_shard_count"):
-        replace_function(kinesis, name, refuse)
-
-    def update(
-        physical_id: str, old_props: dict[str, Any], new_props: dict[str, Any], stack_name: str
-    ) -> Any:
-        if _shards(old_props) != _shards(new_props):
-            raise ValueError(REFUSAL)
-        return original(physical_id, old_props, new_props, stack_name)
-
-    handlers = provisioners._RESOURCE_HANDLERS["AWS::Kinesis::Stream"]
-    original = replace_entry(handlers, "update", update, "_RESOURCE_HANDLERS[Kinesis::Stream]")
 
 
 def _size(record: dict[str, Any]) -> int:
@@ -84,8 +68,3 @@ def _joined(replies: list[Any]) -> Any:
     documents = [json.loads(body) for _status, _headers, body in replies]
     results = [entry for document in documents for entry in document["Records"]]
     return json_response(documents[0] | {"Records": results})
-
-
-def _shards(properties: dict[str, Any]) -> int:
-    """The shards of a provisioned stream; CloudFormation's default is 1."""
-    return int(properties.get("ShardCount", 1))
