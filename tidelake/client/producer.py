@@ -82,7 +82,8 @@ class Producer:
             if options.spool is None
             else Spool(options.spool, lock=self._lock, on_commit=self._committed)
         )
-        self._remembers = any((self._watermark, self._receipts, self._spool))
+        memories = (self._watermark, self._receipts, self._spool)
+        self._remembers = any(memory is not None for memory in memories)
         self._settlement = Settlement(
             dead_letters, spool=self._spool, watermark=self._watermark, on_outcome=on_outcome
         )
