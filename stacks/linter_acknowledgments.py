@@ -19,10 +19,10 @@ CHECKOV_ACKNOWLEDGED = (
     ),
     Acknowledged(
         rule="CKV_AWS_27",
-        where=("Trigger/Queue", "Trigger/DeadLetters"),
+        where=("Trigger/Queue", "Trigger/DeadLetters", "Counter/Failures"),
         reason=(
-            "SQS encrypts the queues with its own keys; their messages name objects of the lake, "
-            "and hold nothing of what is in them."
+            "SQS encrypts the queues with its own keys; their messages name objects of the lake or "
+            "places on the data stream, and hold nothing of what is there."
         ),
     ),
     Acknowledged(
@@ -54,8 +54,8 @@ CHECKOV_ACKNOWLEDGED = (
         where=(*_FUNCTIONS, _EMPTYING),
         reason=(
             "The rule is about asynchronous calls; these functions are handed a queue with dead "
-            "letters of its own, or are called by Firehose or CloudFormation, which wait for the "
-            "answer."
+            "letters of its own or a stream with a destination for failures, or are called by "
+            "Firehose or CloudFormation, which wait for the answer."
         ),
     ),
     Acknowledged(
