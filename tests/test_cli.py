@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from tidelake import cli
@@ -56,3 +58,26 @@ def test_no_command_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None
 
     assert caught.value.code == 2
     assert "usage: tidelake" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "text", ["30s", "15m", "2h", "1d", "2026-01-31T08", "2026-01-31T08:00:00Z"]
+)
+def test_a_time_to_begin_at_is_an_age_or_a_moment(text: str) -> None:
+    parsed = cli._parser().parse_args(["tail", "--since", text])
+    assert parsed.start.type == "AT_TIMESTAMP"
+    assert parsed.start.timestamp < datetime.now(UTC)
+
+
+@pytest.mark.parametrize("text", ["", "x", "5", "5w", "-5m", "9999-01-01Z"])
+def test_another_time_to_begin_at_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["tail", f"--since={text}"])
+    assert f"{text!r} is not allowed; allowed: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["status", "made_up=1", "=1"])
+def test_a_condition_on_no_field_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["tail", "--where", text])
+    assert "allowed: FIELD=VALUE with a field of" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,13 @@ class FakeClock:
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.now += seconds
+
+    def wait(self, condition: threading.Condition, seconds: float | None) -> None:
+        """As `Condition.wait`, but for a time that passes at once."""
+        if seconds is None:
+            condition.wait()
+        else:
+            self.sleep(seconds)
 
 
 @dataclass
@@ -92,7 +100,10 @@ class FakeStream:
 
     def list_shards(self, stream: str) -> list[Shard]:
         self._check_call("ListShards", stream)
-        return [Shard(shard.shard_id, shard.parents, shard.closed) for shard in self._shards]
+        return [
+            Shard(shard.shard_id, shard.parents, shard.closed, shard.high - 1)
+            for shard in self._shards
+        ]
 
     def shard_iterator(self, stream: str, shard_id: str, position: Position) -> str:
         self._check_call("GetShardIterator", stream)

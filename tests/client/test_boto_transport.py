@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import boto3
@@ -31,7 +31,7 @@ def stubber(client: Any) -> Iterator[Stubber]:
         yield stubber
 
 
-def put(client: Any) -> list[Outcome]:
+def put(client: Any) -> Sequence[Outcome]:
     return BotoTransport(client).put_records("events", RECORDS)
 
 
@@ -170,6 +170,6 @@ def test_shards_come_with_their_parents_from_every_page(client: Any, stubber: St
         {"NextToken": "more"},
     )
     assert BotoTransport(client).list_shards("events") == [
-        Shard("s0", (), closed=True),
-        Shard("s2", ("s0", "s1"), closed=False),
+        Shard("s0", (), closed=True, ending_hash_key=1),
+        Shard("s2", ("s0", "s1"), closed=False, ending_hash_key=1),
     ]

@@ -21,6 +21,7 @@ def test_a_rejected_line_becomes_one_object_on_one_line(tmp_path: Path) -> None:
         "source": "web_log",
         "line": 3,
         "reason": "status: must be a number",
+        "holds": "line",
         "raw": 'a "b"é',
     }
 
@@ -33,6 +34,7 @@ def test_bytes_that_are_no_utf8_are_kept_in_base64(tmp_path: Path) -> None:
         "source": "web_log",
         "line": 1,
         "reason": "line: must be UTF-8",
+        "holds": "line",
         "raw_base64": "/wAK",
     }
 

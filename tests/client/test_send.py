@@ -7,7 +7,9 @@ import pytest
 
 from tests.client.fake_stream import FakeStream
 from tidelake.client.dead_letters import DeadLetterFile
-from tidelake.client.producer import Producer, RetryPolicy
+from tidelake.client.options import ProducerOptions
+from tidelake.client.producer import Producer
+from tidelake.client.retry import RetryPolicy
 from tidelake.client.send import InputCounts, SendProgress, check_input, send
 from tidelake.contract.errors import DeliveryError, InputError
 from tidelake.contract.events import ParsedLine, RejectedLine
@@ -29,9 +31,9 @@ def producer_for(stream: FakeStream, dead_letters: DeadLetterFile) -> Producer:
         stream,
         "events",
         dead_letters,
-        retry=RetryPolicy(deadline_seconds=5),
+        ProducerOptions(retry=RetryPolicy(deadline_seconds=5)),
         clock=stream.clock,
-        sleep=stream.clock.sleep,
+        wait=stream.clock.wait,
     )
 
 
@@ -58,7 +60,10 @@ def test_an_undelivered_event_is_counted_and_set_aside_with_its_line(
     report = send([good(9)], producer_for(stream, dead_letters), dead_letters)
     assert (report.accepted, report.delivered, report.undelivered) == (1, 0, 1)
     letter = json.loads(dead_letters.path.read_text())
-    assert (letter["line"], letter["raw"]) == (9, "good 9")
+    assert (letter["line"], letter["raw"]) == (
+        9,
+        '{"event_id":"id-9","source":"web_log"}',
+    )
 
 
 def test_progress_ends_with_the_whole(dead_letters: DeadLetterFile) -> None:

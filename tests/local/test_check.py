@@ -120,8 +120,8 @@ def test_events_without_a_row_in_the_ledger_are_a_difference(balanced: ALake) ->
     balanced.delete("ledger", f"raw_object = '{A}'")
 
     assert check(balanced).problems == [
-        f"2026-11-22T10: {A}: is not in the ledger, but 3 events and 0 quarantined rows are from "
-        "it",
+        f"2026-11-22T10: {A}: is not in the ledger, as while its batch runs, but 3 events and 0 "
+        "quarantined rows are from it",
         "2026-11-22T10: 1 objects wait: no batch that has ended was given them",
     ]
 

@@ -15,6 +15,7 @@ import pytest
 from tests.client.fake_stream import FakeStream
 from tests.conftest import PROJECT_DIR
 from tidelake import cli
+from tidelake.client.boto_transport import BotoTransport
 from tidelake.local import send_command, simulate_command
 from tidelake.sources.simulation import LINE_GENERATORS
 from tidelake.sources.synthetic.draw import Draw
@@ -24,6 +25,13 @@ COMMANDS = re.findall(
     r"^(?:\S.* \| )?\.venv/bin/tidelake .*$",
     (PROJECT_DIR / "docs/sources.md").read_text(),
     flags=re.MULTILINE,
+)
+
+
+PROGRAMS = re.findall(
+    r"^```python\n(.*?)^```$",
+    (PROJECT_DIR / "docs/sources.md").read_text(),
+    flags=re.MULTILINE | re.DOTALL,
 )
 
 
@@ -78,3 +86,10 @@ def test_a_command_of_the_docs_works(command: str, stream: FakeStream) -> None:
 
 def test_the_docs_have_commands() -> None:
     assert len(COMMANDS) == 6
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_program_of_the_docs_works(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BotoTransport, "connect", lambda **_: FakeStream())
+    exec(compile(program, "docs/sources.md", "exec"), {})  # noqa: S102 - our own document's

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tidelake.contract.errors import ConfigurationError, InputError
 from tidelake.contract.events import ParsedLine, RejectedLine
 from tidelake.sources.events import read_events
+from tidelake.sources.options import SourceOptions
 
 GOOD = b'192.0.2.1 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 512'
 REAL_LOG = Path(__file__).parents[3] / "shared" / "data" / "weblogs" / "access_10k.log"
@@ -112,6 +113,17 @@ def test_files_with_different_first_lines_have_different_ids(write: Write) -> No
     one = read(write(b"# one\n" + GOOD))[0]
     two = read(write(b"# two\n" + GOOD))[0]
     assert one[0].event["event_id"] != two[0].event["event_id"]
+
+
+def test_an_origin_tells_apart_inputs_that_begin_with_the_same_line(write: Write) -> None:
+    path = write(GOOD)
+    ids = [
+        line.event["event_id"]
+        for origin in ("", "host-1", "host-2")
+        for line in read_events(path, "web_log", SourceOptions(origin=origin))
+        if isinstance(line, ParsedLine)
+    ]
+    assert len(set(ids)) == 3
 
 
 def test_a_byte_order_mark_does_not_spoil_the_first_line(write: Write) -> None:

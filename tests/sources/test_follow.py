@@ -51,15 +51,13 @@ class Run:
         waiting = list(actions)
         ended = False
 
-        def settle() -> None:
+        def sleep(seconds: float) -> None:
             nonlocal ended
+            self.now += seconds
             if waiting:
                 waiting.pop(0)()
             else:
                 ended = True
-
-        def sleep(seconds: float) -> None:
-            self.now += seconds
 
         with PositionFile(self.folder / "positions.json") as positions:
             files = FollowedFiles(
@@ -67,7 +65,6 @@ class Run:
                 EventBuilder("web_log", clock=lambda: NOW),
                 positions,
                 stop=lambda: ended,
-                settle=settle,
                 on_loss=self.lost.append,
                 clock=lambda: self.now,
                 sleep=sleep,
@@ -221,6 +218,18 @@ def test_a_process_that_died_had_saved_what_was_committed_a_second_before(
     log.write_text(lines(1, 2))
     run.follow(run.wait, append(log, line(3)), dies=True)
     assert run.follow() == [3]
+
+
+def test_a_file_of_which_nothing_was_read_is_known_again_by_its_inode_alone(
+    run: Run, log: Path
+) -> None:
+    log.with_name("app.log.0").write_text(lines(7, 9))
+    log.write_text(line(1)[:20])
+    assert run.follow() == []
+    append(log, line(1)[20:])()
+    log.rename(log.with_name("app.log.1"))
+    log.write_text(line(2))
+    assert sorted(run.follow()) == [1, 2]
 
 
 @pytest.mark.parametrize("how", ["rename", "copy", "compress"])

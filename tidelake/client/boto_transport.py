@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import boto3
 from botocore.config import Config
@@ -39,7 +39,7 @@ class BotoTransport:
         self._client = client
 
     @classmethod
-    def connect(cls, *, endpoint: str | None = None, region: str | None = None) -> BotoTransport:
+    def connect(cls, *, endpoint: str | None = None, region: str | None = None) -> Self:
         """A transport to AWS, or to `endpoint`, with boto3's own search for region and credentials.
 
         Connecting may take 5 s, a reply 15 s. Retries are off: the producer and the consumer
@@ -54,7 +54,7 @@ class BotoTransport:
             boto3.client("kinesis", endpoint_url=endpoint, region_name=region, config=config)
         )
 
-    def put_records(self, stream: str, records: Sequence[Record]) -> list[Outcome]:
+    def put_records(self, stream: str, records: Sequence[Record]) -> Sequence[Outcome]:
         entries = [{"Data": data, "PartitionKey": key} for data, key in records]
         with transport_errors("PutRecords", stream):
             reply = self._client.put_records(StreamName=stream, Records=entries)
@@ -74,7 +74,7 @@ class BotoTransport:
         while query:
             with transport_errors("ListShards", stream):
                 reply = self._client.list_shards(**query)
-            shards.extend(_shard(entry) for entry in reply["Shards"])
+            shards.extend(shard_of(entry) for entry in reply["Shards"])
             query = {"NextToken": reply["NextToken"]} if reply.get("NextToken") else {}
         return shards
 
@@ -111,12 +111,14 @@ class BotoTransport:
         """Nothing is held for a shard: each call stands alone."""
 
 
-def _shard(entry: dict[str, Any]) -> Shard:
+def shard_of(entry: dict[str, Any]) -> Shard:
+    """A shard of a reply of ListShards."""
     parents = (entry.get("ParentShardId"), entry.get("AdjacentParentShardId"))
     return Shard(
         shard_id=entry["ShardId"],
         parents=tuple(parent for parent in parents if parent),
         closed="EndingSequenceNumber" in entry["SequenceNumberRange"],
+        ending_hash_key=int(entry["HashKeyRange"]["EndingHashKey"]),
     )
 
 

@@ -2,90 +2,52 @@
 
 from __future__ import annotations
 
-import json
 import random
+import threading
 import time
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
-from typing import NamedTuple
 
+from tidelake.client.aggregation import GATHERED_EVENTS, AggregatingPacker, ShardMap
+from tidelake.client.backlog import Backlog, Wait
+from tidelake.client.batching import (
+    MAX_RECORD_BYTES,
+    Entry,
+    OrderedQueue,
+    PlainPacker,
+    UnorderedQueue,
+    key_bytes,
+)
 from tidelake.client.dead_letters import DeadLetterFile
+from tidelake.client.encoding import encode_event
+from tidelake.client.options import DEFAULTS, ProducerOptions
 from tidelake.client.partition_keys import partition_key
-from tidelake.client.transport import Outcome, PutTransport, Record
-from tidelake.contract.errors import DeliveryError, TransportError
+from tidelake.client.receipts import ReceiptFile
+from tidelake.client.sender import Sender
+from tidelake.client.settlement import OnOutcome, Settlement
+from tidelake.client.spool import Spool, SpooledEvent
+from tidelake.client.statistics import DeliveryReport, SourceStatistics
+from tidelake.client.transport import PutTransport
+from tidelake.client.watermark import OnSettled, Watermark
 from tidelake.contract.events import Event
-
-MAX_BATCH_RECORDS = 500
-MAX_BATCH_BYTES = 10 * 1024 * 1024
-"""Limits of one PutRecords call, keys included (Kinesis API reference, PutRecords)."""
-
-MAX_RECORD_BYTES = 1000 * 1024
-"""Largest event as JSON. A stream takes 1 MiB with the key by default, but Firehose, which reads
-it, only 1,000 KiB (Firehose quotas)."""
-
-_REFUSALS = frozenset(("InvalidArgumentException", "ValidationException"))
-"""Errors of a call whose records, or their sum, the stream does not take."""
-
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-
-
-@dataclass(frozen=True, kw_only=True)
-class RetryPolicy:
-    """How long and how often failed records are sent again.
-
-    After its n-th failure a record waits a random time up to
-    `min(longest_wait_seconds, first_wait_seconds * 2**(n - 1))` ("full jitter", AWS Architecture
-    Blog, "Exponential Backoff And Jitter"), times the share of its call that failed: a stream
-    that takes most records is hardly throttled. `deadline_seconds` after its first attempt a
-    record is given up.
-    """
-
-    deadline_seconds: float = 60.0
-    first_wait_seconds: float = 0.1
-    longest_wait_seconds: float = 5.0
-
-
-@dataclass(slots=True)
-class SourceStatistics:
-    """Counts of one source: accepted = delivered + dead_lettered + what waits in the batch.
-
-    `retried` counts every sending of a record after its first; `bytes` those delivered, as JSON.
-    """
-
-    accepted: int = 0
-    delivered: int = 0
-    retried: int = 0
-    dead_lettered: int = 0
-    bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryReport:
-    """What became of every event that a producer accepted."""
-
-    delivered: int
-    dead_lettered: int
-
-
-class _Pending(NamedTuple):
-    """A record that waits in the batch; `attempts` of it have failed, the first at `since`."""
-
-    record: Record
-    size: int
-    source: str
-    line: int | None
-    raw: bytes | None
-    attempts: int = 0
-    since: float = 0.0
 
 
 class Producer:
-    """Sends events of any source to one data stream. For one thread; use it as a context manager.
+    """Sends events of any source to one data stream, from threads of its own.
 
-    An event that `put` took is delivered at least once or written to the dead letters. A reply
-    that was lost makes duplicates, which share an `event_id`. PutRecords keeps no order.
+    An event that `put` took is delivered at least once, or written to the dead letters, or left in
+    the spool for the next run: `close`, or leaving the context, sees to that. A reply that was
+    lost makes duplicates, which share an `event_id`. No order is kept, unless `ordered` is asked
+    for: then events of one partition key are delivered in the order in which they were put.
+    Safe to share between threads.
+
+    `on_outcome(entries, outcome)` is called once for each record that came to its end, with the
+    events in it. `on_settled(positions)` is called with positions given to `put`, in the order of
+    `put`, each once its event and all before it are safe: delivered, in the dead letters, or in the
+    spool. Both are called by the producer's threads, one at a time; they must be quick and must
+    not call the producer.
     """
 
     def __init__(
@@ -93,79 +55,159 @@ class Producer:
         transport: PutTransport,
         stream: str,
         dead_letters: DeadLetterFile,
+        options: ProducerOptions = DEFAULTS,
         *,
-        retry: RetryPolicy = RetryPolicy(),
+        on_outcome: OnOutcome | None = None,
+        on_settled: OnSettled | None = None,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        wait: Wait = threading.Condition.wait,
         jitter: random.Random | None = None,
     ) -> None:
-        self._transport = transport
-        self._stream = stream
+        """Start, and send first what an earlier run left in the spool.
+
+        `clock`, `wait` and `jitter` are those of batches and retries. Raises ConfigurationError if
+        the spool or the receipts cannot be opened, DeliveryError as `put` does.
+        """
+        self._options = options
         self._dead_letters = dead_letters
-        self._retry = retry
-        self._clock = clock
-        self._sleep = sleep
-        self._jitter = random.Random() if jitter is None else jitter  # noqa: S311 - no secret
-        self._batch: list[_Pending] = []
-        self._batch_bytes = 0
-        self._call_records = MAX_BATCH_RECORDS
-        self._not_before = 0.0
-        self._unreachable = False
-        self.statistics: defaultdict[str, SourceStatistics] = defaultdict(SourceStatistics)
-        """Counts by source."""
+        self._lock = threading.Lock()
+        self._uncommitted: deque[tuple[Entry, str]] = deque()
+        self._commits = 0
+        self._closed = False
+        self._failure_was_raised = False
+        self._watermark = None if on_settled is None else Watermark(on_settled)
+        self._receipts = None if options.receipts is None else ReceiptFile(options.receipts)
+        self._spool = (
+            None
+            if options.spool is None
+            else Spool(options.spool, lock=self._lock, on_commit=self._committed)
+        )
+        memories = (self._watermark, self._receipts, self._spool)
+        self._remembers = any(memory is not None for memory in memories)
+        self._settlement = Settlement(
+            dead_letters, spool=self._spool, watermark=self._watermark, on_outcome=on_outcome
+        )
+        shard_map = ShardMap(transport, stream) if options.aggregate else None
+        packer = PlainPacker() if shard_map is None else AggregatingPacker(shard_map)
+        queue = OrderedQueue if options.ordered else UnorderedQueue
+        self._backlog = Backlog(
+            self._lock,
+            queue(packer, options.batch),
+            options.batch,
+            self._settlement,
+            gathered_events=GATHERED_EVENTS if options.aggregate else options.batch.max_records,
+            put_timeout_seconds=options.put_timeout_seconds,
+            clock=clock,
+            wait=wait,
+        )
+        self._sender = Sender(
+            transport,
+            stream,
+            lock=self._lock,
+            backlog=self._backlog,
+            settlement=self._settlement,
+            shard_map=shard_map,
+            retry=options.retry,
+            clock=clock,
+            jitter=random.Random() if jitter is None else jitter,  # noqa: S311 - no secret
+        )
+        self._threads = [
+            threading.Thread(target=self._sender.run, name=f"tidelake-sender-{n}", daemon=True)
+            for n in range(options.senders)
+        ]
+        for thread in self._threads:
+            thread.start()
+        if self._spool is not None:
+            self._recover(self._spool)
 
-    def put(self, event: Event, *, line: int | None = None, raw: bytes | None = None) -> None:
-        """Take one valid event; sends a batch whenever one is full.
+    def put(
+        self,
+        event: Event,
+        *,
+        line: int | None = None,
+        raw: bytes | None = None,
+        position: object = None,
+        wait: bool = True,
+    ) -> None:
+        """Take one valid event; blocks while there is no room for it.
 
-        `line` and `raw` say where the event came from, should it become a dead letter; without
-        `raw` that holds the event itself. An event that is no JSON, or larger than
-        MAX_RECORD_BYTES, becomes one at once. Raises DeliveryError as `flush` does.
+        With a spool the event is on the disk on return; with `wait=False` that follows within
+        milliseconds, and `on_settled` tells of it. `line` says where the event came from, should it
+        become a dead letter. An event that is no JSON, or larger than MAX_RECORD_BYTES, becomes one
+        at once, with `raw` (or else the event) in it. Raises ProducerFullError when there is no
+        room in time, and DeliveryError when nothing can be delivered or written any more; then the
+        event was not taken.
         """
         source = str(event.get("source"))
         try:
-            data = _encode(event).encode()
+            data = encode_event(event)
         except (TypeError, ValueError, RecursionError):
-            own = repr(event).encode(errors="backslashreplace") if raw is None else raw
-            self._refuse(source, line, "event: must hold values of JSON alone", own)
+            rule = "event: must hold values of JSON alone"
+            self._refuse(source, line, rule, _text(event) if raw is None else raw, position)
             return
         if len(data) > MAX_RECORD_BYTES:
             rule = f"event: must have at most {MAX_RECORD_BYTES} bytes as JSON"
-            self._refuse(source, line, rule, data if raw is None else raw)
+            self._refuse(source, line, rule, data if raw is None else raw, position)
             return
-        record = Record(data, partition_key(event, data))
-        size = _size(record)
-        while self._batch_bytes + size > MAX_BATCH_BYTES:
-            self._send()
-        self.statistics[source].accepted += 1
-        self._batch.append(_Pending(record, size, source, line, raw))
-        self._batch_bytes += size
-        while len(self._batch) >= MAX_BATCH_RECORDS:
-            self._send()
+        key = partition_key(event, data)
+        entry = Entry(data, key, source, len(data) + key_bytes(key), line)
+        with self._lock:
+            self._backlog.add(entry)
+            if self._remembers:
+                self._remember(entry, position, event)
+        if wait and self._spool is not None:
+            self._spool.wait_committed(self._spool.appended)
+
+    def skip(self, position: object) -> None:
+        """Note a position of which no event came, so that `on_settled` passes it in its turn."""
+        if self._watermark is not None:
+            with self._lock:
+                self._watermark.add(position).settled = True
+                self._watermark.advance()
 
     def flush(self) -> None:
-        """Send what waits, again and again what failed, until delivered or given up.
+        """Send what waits, again and again what failed, until all is delivered or given up.
 
-        A record that is not stored by its deadline becomes a dead letter; once that happened with
-        nothing stored at all, records get a single attempt until one succeeds. A call that the
-        stream refuses is cut in halves, so that one unfit record takes no other down.
-        Raises DeliveryError, after writing the batch to the dead letters, if trying again cannot
-        help (no such stream, no permission).
+        Raises DeliveryError if trying again cannot help (no such stream, no permission); by then
+        everything is in the dead letters, or stays in the spool.
         """
-        while self._batch:
-            self._send()
+        self._backlog.wait_until_idle()
+        self._raise_failure_once()
 
     def close(self) -> DeliveryReport:
-        """Flush, and say how many events were delivered and how many set aside."""
-        self.flush()
+        """Drain, and say how many events were delivered and how many not.
+
+        What is not delivered within `close_seconds` stays in the spool or, without one, goes to the
+        dead letters; a call under way by then may still succeed. Raises DeliveryError as `flush`
+        does. Closing again does nothing.
+        """
+        if not self._closed:
+            try:
+                self._backlog.wait_until_idle(self._options.close_seconds)
+            finally:
+                # Also when a second signal interrupts the waiting.
+                self._closed = True
+                self._settle_rest()
+        self._raise_failure_once()
         return self.report()
 
     def report(self) -> DeliveryReport:
-        """What became of the events so far, those that wait in the batch left out."""
-        counts = self.statistics.values()
-        return DeliveryReport(
-            delivered=sum(count.delivered for count in counts),
-            dead_lettered=sum(count.dead_lettered for count in counts),
-        )
+        """What became of the events so far, those that wait left out."""
+        with self._lock:
+            self._backlog.count_gathered()
+            return self._settlement.report
+
+    @property
+    def statistics(self) -> dict[str, SourceStatistics]:
+        """Counts by source, as they are now."""
+        with self._lock:
+            self._backlog.count_gathered()
+            return {name: replace(counts) for name, counts in self._settlement.by_source.items()}
+
+    @property
+    def blocked_seconds(self) -> float:
+        """How long `put` waited for room, in all."""
+        return self._backlog.blocked_seconds
 
     def __enter__(self) -> Producer:
         return self
@@ -178,106 +220,77 @@ class Producer:
     ) -> None:
         self.close()
 
-    def _send(self) -> None:
-        """Make one call; what it does not store and may be tried again stays, in front."""
-        self._sleep_until(self._not_before)
-        chunk = self._batch[: self._call_records]
-        for pending in chunk:
-            if pending.attempts:
-                self.statistics[pending.source].retried += 1
-        started = self._clock()
-        try:
-            outcomes = self._transport.put_records(
-                self._stream, [pending.record for pending in chunk]
-            )
-        except TransportError as error:
-            if not error.retryable:
-                self._halve(error)
-                return
-            outcomes = [Outcome(error.code, "", "")] * len(chunk)
-        self._call_records = min(MAX_BATCH_RECORDS, 2 * self._call_records)
-        failed = self._count_stored(chunk, outcomes)
-        stored = len(chunk) - len(failed)
-        if stored:
-            self._unreachable = False
-        kept = self._give_up_late(failed, started, share=len(failed) / len(chunk))
-        if not stored and len(kept) < len(failed):
-            self._unreachable = True
-        self._keep(kept + self._batch[len(chunk) :])
+    def _remember(self, entry: Entry, position: object, event: Event) -> None:
+        """Note an accepted event where options or callbacks ask for it; with the lock held."""
+        if position is not None and self._watermark is not None:
+            entry.mark = self._watermark.add(position)
+        if self._spool is not None:
+            entry.segment = self._spool.append(SpooledEvent(entry.data, entry.key, entry.source))
+            self._uncommitted.append((entry, str(event.get("event_id"))))
+        elif self._receipts is not None:
+            self._receipts.add((str(event.get("event_id")),))
 
-    def _count_stored(
-        self, chunk: list[_Pending], outcomes: Sequence[Outcome]
-    ) -> list[tuple[_Pending, str]]:
-        """Count what was stored; return what was not, each with its error code."""
-        failed = []
-        for pending, outcome in zip(chunk, outcomes, strict=True):
-            if outcome.error_code is None:
-                counts = self.statistics[pending.source]
-                counts.delivered += 1
-                counts.bytes += len(pending.record.data)
-            else:
-                failed.append((pending, outcome.error_code))
-        return failed
-
-    def _give_up_late(
-        self, failed: list[tuple[_Pending, str]], started: float, share: float
-    ) -> list[_Pending]:
-        """Set aside what the next attempt would bring past its deadline; return the others."""
-        failures = 1 + max((pending.attempts for pending, _ in failed), default=0)
-        due = self._clock() + self._wait_seconds(failures) * share
-        patience = 0 if self._unreachable else self._retry.deadline_seconds
-        kept = []
-        for pending, error_code in failed:
-            since = pending.since if pending.attempts else started
-            if due - since > patience:
-                self._set_aside_undelivered(pending, error_code)
-            else:
-                kept.append(pending._replace(attempts=pending.attempts + 1, since=since))
-        if kept:
-            self._not_before = due
-        return kept
-
-    def _halve(self, error: TransportError) -> None:
-        """Send less at once after a refused call; a record refused alone is set aside."""
-        if error.code not in _REFUSALS:
-            count = len(self._batch)
-            for pending in self._batch:
-                self._set_aside_undelivered(pending, error.code)
-            self._keep([])
-            raise DeliveryError(f"{error}; {count} events went to the dead letters") from error
-        refused = min(self._call_records, len(self._batch))
-        if refused == 1:
-            self._set_aside_undelivered(self._batch[0], error.code)
-            self._keep(self._batch[1:])
-        self._call_records = max(1, refused // 2)
-
-    def _keep(self, batch: list[_Pending]) -> None:
-        self._batch = batch
-        self._batch_bytes = sum(pending.size for pending in batch)
-
-    def _wait_seconds(self, failures: int) -> float:
-        ceiling = self._retry.first_wait_seconds * 2 ** min(failures - 1, 32)
-        return self._jitter.uniform(0, min(self._retry.longest_wait_seconds, ceiling))
-
-    def _sleep_until(self, due: float) -> None:
-        wait = due - self._clock()
-        if wait > 0:
-            self._sleep(wait)
-
-    def _set_aside_undelivered(self, pending: _Pending, error_code: str) -> None:
-        reason = f"delivery: must succeed before the producer gives up, last error {error_code}"
-        raw = pending.record.data if pending.raw is None else pending.raw
-        self._set_aside(pending.source, pending.line, reason, raw)
-
-    def _refuse(self, source: str, line: int | None, reason: str, raw: bytes) -> None:
-        self.statistics[source].accepted += 1
-        self._set_aside(source, line, reason, raw)
-
-    def _set_aside(self, source: str, line: int | None, reason: str, raw: bytes) -> None:
+    def _refuse(
+        self, source: str, line: int | None, reason: str, raw: bytes, position: object
+    ) -> None:
         self._dead_letters.put(source=source, line=line, reason=reason, raw=raw)
-        self.statistics[source].dead_lettered += 1
+        with self._lock:
+            counts = self._settlement.by_source[source]
+            counts.accepted += 1
+            counts.dead_lettered += 1
+        if position is not None:
+            self.skip(position)
+
+    def _recover(self, spool: Spool) -> None:
+        """Take what an earlier run left, as fast as there is room for it."""
+        for event, segment in spool.recover():
+            size = len(event.data) + key_bytes(event.key)
+            entry = Entry(event.data, event.key, event.source, size, segment=segment)
+            with self._lock:
+                self._backlog.add(entry)
+                self._settlement.by_source[event.source].recovered += 1
+
+    def _committed(self, number: int) -> None:
+        """The first `number` events are on the disk: called by the spool, with the lock held."""
+        event_ids = []
+        while self._commits < number:
+            entry, event_id = self._uncommitted.popleft()
+            self._commits += 1
+            event_ids.append(event_id)
+            if entry.mark is not None:
+                entry.mark.settled = True
+        if self._receipts is not None:
+            self._receipts.add(event_ids)
+            self._receipts.flush()
+        if self._watermark is not None:
+            self._watermark.advance()
+
+    def _settle_rest(self) -> None:
+        """End the threads, and bring to its end what they did not."""
+        with self._lock:
+            rest = self._backlog.stop()
+            if rest:
+                self._settlement.give_up(rest, "Closed")
+        try:
+            if self._spool is not None:
+                self._spool.keep(
+                    SpooledEvent(entry.data, entry.key, entry.source)
+                    for entry in self._settlement.kept
+                )
+        finally:
+            if self._receipts is not None:
+                self._receipts.close()
+
+    def _raise_failure_once(self) -> None:
+        failure = self._backlog.failure
+        if failure is not None and not self._failure_was_raised:
+            self._failure_was_raised = True
+            raise failure
 
 
-def _size(record: Record) -> int:
-    key = record.partition_key
-    return len(record.data) + (len(key) if key.isascii() else len(key.encode()))
+def _text(event: Event) -> bytes:
+    """An event that is no JSON, for the dead letters."""
+    try:
+        return repr(event).encode(errors="backslashreplace")
+    except RecursionError:
+        return b"an event nested too deeply to be shown"

@@ -44,10 +44,12 @@ class SendProgress:
 
 @dataclass(frozen=True, slots=True)
 class SendReport:
-    """What a `send` did: lines = accepted + rejected + skipped, accepted = delivered + undelivered.
+    """What a `send` did: lines = accepted + rejected + skipped, and
+    accepted + recovered = delivered + undelivered + spooled.
 
     Rejected lines and undelivered events are in the dead letters; `skips` counts the skipped lines
-    by their reason.
+    by their reason. Spooled events are sent by the next run with the same spool, as the recovered
+    ones were by this.
     """
 
     lines: int
@@ -57,6 +59,8 @@ class SendReport:
     undelivered: int
     seconds: float
     skips: dict[str, int] = field(default_factory=dict)
+    spooled: int = 0
+    recovered: int = 0
 
     @property
     def skipped(self) -> int:
@@ -72,6 +76,8 @@ def send(
     clock: Callable[[], float] = time.monotonic,
 ) -> SendReport:
     """Put the events of `lines` and write the rejected lines to the dead letters.
+
+    A producer with `on_settled` tells the positions of the lines, of all of them and in order.
 
     `producer` is a fresh one; it is closed at the end. `on_progress` is called about ten times a
     second and once when all is done. Raises DeliveryError if the stream cannot be
@@ -92,20 +98,33 @@ def send(
         for line in lines:
             if isinstance(line, ParsedLine):
                 accepted += 1
-                producer.put(line.event, line=line.line, raw=line.raw)
+                producer.put(
+                    line.event, line=line.line, raw=line.raw, position=line.position, wait=False
+                )
             elif isinstance(line, RejectedLine):
                 rejected += 1
                 dead_letters.put_rejected(line)
+                producer.skip(line.position)
             else:
                 skips[line.reason] += 1
+                producer.skip(line.position)
             if on_progress is not None and clock() - reported >= PROGRESS_SECONDS:
                 reported = clock()
                 on_progress(progress())
     end = progress()
     if on_progress is not None:
         on_progress(end)
+    done = producer.report()
     return SendReport(
-        end.lines, accepted, rejected, end.delivered, end.undelivered, end.seconds, dict(skips)
+        lines=end.lines,
+        accepted=accepted,
+        rejected=rejected,
+        delivered=done.delivered,
+        undelivered=done.dead_lettered,
+        seconds=end.seconds,
+        skips=dict(skips),
+        spooled=done.spooled,
+        recovered=done.recovered,
     )
 
 

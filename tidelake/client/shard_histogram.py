@@ -54,7 +54,11 @@ class ShardHistogram:
     def shard_of(self, partition_key: str) -> int:
         """The index of the shard that a key goes to."""
         digest = hashlib.md5(partition_key.encode(), usedforsecurity=False).digest()
-        return min(int.from_bytes(digest, "big") // self._width, len(self.records) - 1)
+        return self.shard_of_hash_key(int.from_bytes(digest, "big"))
+
+    def shard_of_hash_key(self, hash_key: int) -> int:
+        """The index of the shard whose range a hash key is in."""
+        return min(hash_key // self._width, len(self.records) - 1)
 
     @property
     def total(self) -> int:

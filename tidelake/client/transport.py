@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, overload
+
+HASH_KEYS = 2**128
+"""How many hash keys there are: MD5 values (Kinesis API reference, HashKeyRange)."""
 
 
 class Record(NamedTuple):
@@ -22,6 +25,39 @@ class Outcome(NamedTuple):
     sequence_number: str
 
 
+class Shard(NamedTuple):
+    """A shard; `closed` after a split or merge, which gave it children. Up to two parents.
+
+    Its keys are those whose MD5 is at most `ending_hash_key` and beyond that of the shard before.
+    """
+
+    shard_id: str
+    parents: tuple[str, ...]
+    closed: bool
+    ending_hash_key: int = HASH_KEYS - 1
+
+
+class AllStored(Sequence[Outcome]):
+    """Outcomes of a call that stored every record. They are read from the reply when looked at."""
+
+    def __init__(self, count: int, read: Callable[[], Sequence[Outcome]]) -> None:
+        self._count = count
+        self._read = read
+        self._outcomes: Sequence[Outcome] | None = None
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> Outcome: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Outcome]: ...
+    def __getitem__(self, index: int | slice) -> Outcome | Sequence[Outcome]:
+        if self._outcomes is None:
+            self._outcomes = self._read()
+        return self._outcomes[index]
+
+
 class PutTransport(Protocol):
     """The way in."""
 
@@ -31,13 +67,8 @@ class PutTransport(Protocol):
         Raises TransportError if the whole call failed; then any of them may be stored or not.
         """
 
-
-class Shard(NamedTuple):
-    """A shard; `closed` after a split or merge, which gave it children. Up to two parents."""
-
-    shard_id: str
-    parents: tuple[str, ...]
-    closed: bool
+    def list_shards(self, stream: str) -> Sequence[Shard]:
+        """Every shard that still holds records, open or closed. Raises TransportError."""
 
 
 class Position(NamedTuple):

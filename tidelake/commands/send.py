@@ -10,6 +10,7 @@ from rich.console import Console
 from tidelake.commands.arguments import Commands, add_command, add_stream
 from tidelake.commands.exits import EXIT_FAILED
 from tidelake.commands.input_arguments import add_input, source_options
+from tidelake.commands.producer_arguments import add_producer_options, producer_options
 
 
 def add(commands: Commands) -> None:
@@ -29,6 +30,11 @@ def add(commands: Commands) -> None:
         help="go on with what is written to the files, through rotations, until Ctrl-C or SIGTERM",
     )
     parser.add_argument(
+        "--replay",
+        action="store_true",
+        help="the files are dead letters: send their events again; --source is theirs",
+    )
+    parser.add_argument(
         "--positions",
         type=Path,
         default=Path(".tidelake/positions.json"),
@@ -42,6 +48,7 @@ def add(commands: Commands) -> None:
         metavar="FILE",
         help="where rejected lines go (default: %(default)s)",
     )
+    add_producer_options(parser)
     add_stream(parser)
 
 
@@ -56,7 +63,10 @@ def _run(parsed: argparse.Namespace) -> int:
         environment=parsed.environment,
         stream=parsed.stream,
         follow=parsed.follow,
+        replay=parsed.replay,
         positions=parsed.positions,
+        producer=producer_options(parsed),
+        transport=parsed.transport,
     )
     report = send_inputs(options, Console(stderr=True))
     return EXIT_FAILED if report.undelivered else 0

@@ -34,6 +34,18 @@ class DeliveryError(TidelakeError):
     """Records could not be delivered within their deadline."""
 
 
+class ProducerFullError(DeliveryError):
+    """The producer holds as many events as it may, and none was delivered in time."""
+
+    def __init__(self, waiting_events: int, waited_seconds: float) -> None:
+        super().__init__(
+            f"no room for another event after {waited_seconds:g} s: {waiting_events:,} wait to be "
+            "delivered"
+        )
+        self.waiting_events = waiting_events
+        self.waited_seconds = waited_seconds
+
+
 class TransportError(TidelakeError):
     """A whole call to a data stream failed. `code` is AWS's, or the name of the client's error."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -32,7 +33,12 @@ def print_status(console: Console, status: LocalStatus) -> None:
 
 
 def _ledger(summary: Summary) -> Table:
-    table = Table(title="Ledger: in = out + set aside", title_justify="left")
+    table = Table(
+        title="Ledger: in = out + set aside",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
     table.add_column("hop")
     table.add_column("in", justify="right")
     table.add_column("out", justify="right")
@@ -45,9 +51,15 @@ def _ledger(summary: Summary) -> Table:
             counts.lines,
             counts.accepted,
             counts.rejected + counts.skipped,
-            f"{counts.rejected:,} rejected, {counts.skipped:,} skipped",
+            _aside(rejected=counts.rejected, skipped=counts.skipped),
         ),
-        ("events -> data stream", counts.accepted, stream.events, 0, ""),
+        (
+            "events -> data stream",
+            counts.accepted,
+            stream.events,
+            counts.accepted - stream.events,
+            "sent again",
+        ),
         (
             f"data stream -> raw zone ({raw.objects} objects)",
             stream.records,
@@ -60,9 +72,17 @@ def _ledger(summary: Summary) -> Table:
             raw.events,
             curated.events,
             curated.duplicates + curated.quarantined,
-            f"{curated.duplicates:,} duplicates, {curated.quarantined:,} quarantined",
+            _aside(duplicates=curated.duplicates, quarantined=curated.quarantined),
         ),
     )
     for hop, came_in, went_out, aside, what in rows:
         table.add_row(hop, f"{came_in:,}", f"{went_out:,}", f"{aside:,}", what if aside else "")
     return table
+
+
+def _aside(**counts: int) -> str:
+    """What was set aside, by its kind; the count only where there are two."""
+    kinds = {name: count for name, count in counts.items() if count}
+    if len(kinds) == 1:
+        return next(iter(kinds))
+    return ", ".join(f"{count:,} {name}" for name, count in kinds.items())

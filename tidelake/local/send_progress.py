@@ -30,6 +30,10 @@ def print_report(console: Console, report: SendReport, dead_letter_file: Path) -
         f"{report.skipped:,} lines skipped",
         soft_wrap=True,
     )
+    if report.recovered:
+        console.print(f"{report.recovered:,} of them from the spool of an earlier run")
+    if report.spooled:
+        console.print(f"{report.spooled:,} events stay in the spool, for the next run with it")
     for reason, count in sorted(report.skips.items()):
         console.print(f"skipped: {count:,} {reason}", markup=False)
     if report.rejected or report.undelivered:

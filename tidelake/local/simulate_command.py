@@ -15,13 +15,14 @@ from rich.live import Live
 from rich.table import Table
 
 from tidelake.client.dead_letters import DeadLetterFile
+from tidelake.client.options import DEFAULTS, ProducerOptions
 from tidelake.client.producer import Producer
 from tidelake.client.send import SendProgress, SendReport, send
 from tidelake.contract.errors import ConfigurationError
 from tidelake.contract.events import LineOutcome
 from tidelake.local.send_progress import print_report
 from tidelake.local.stopping import stop_on_signals
-from tidelake.local.target import open_stream
+from tidelake.local.target import FAST, open_stream
 from tidelake.sources.simulation import Simulation, SimulationOptions, SourceTruth
 
 
@@ -41,6 +42,8 @@ class SimulateOptions:
     dead_letter_file: Path
     environment: str
     stream: str | None
+    producer: ProducerOptions = DEFAULTS
+    transport: str = FAST
 
 
 def simulate(options: SimulateOptions, console: Console) -> SendReport:
@@ -51,7 +54,7 @@ def simulate(options: SimulateOptions, console: Console) -> SendReport:
     simulation = Simulation(options.simulation)
     if options.truth_file is not None:
         _check_writable(options.truth_file)
-    transport, stream = open_stream(options.environment, options.stream)
+    transport, stream = open_stream(options.environment, options.stream, options.transport)
     with (
         stop_on_signals() as stop,
         DeadLetterFile(options.dead_letter_file) as dead_letters,
@@ -68,7 +71,7 @@ def simulate(options: SimulateOptions, console: Console) -> SendReport:
             stop=stop.is_requested,
             sleep=stop.sleep,
         )
-        producer = Producer(transport, stream, dead_letters)
+        producer = Producer(transport, stream, dead_letters, options.producer)
         report = send(lines, producer, dead_letters, on_progress=show)
     console.print(truth_table(simulation.truth, f"sent to {stream}"))
     print_report(console, report, options.dead_letter_file)

@@ -69,7 +69,6 @@ class FollowedFile:
 
     def continue_in(self, copy: FollowedFile) -> None:
         """Read on in a copy that was found by `last_seen`: this file's bytes are gone."""
-        self._first_line = copy.first_line
         self._stream.close()
         self._stream, self.identity, self._mark = copy._stream, copy.identity, None
         self.offset, self.lines, self._seen = copy.offset, copy.lines, copy._seen

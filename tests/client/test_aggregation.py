@@ -1,0 +1,135 @@
+"""Aggregated records: as the Kinesis Producer Library writes them, each for one shard."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from collections import deque
+
+import pytest
+from aws_kinesis_agg.deaggregator import deaggregate_records
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.client.fake_stream import FakeStream
+from tidelake.client.aggregation import (
+    MAX_AGGREGATE_BYTES,
+    AggregatingPacker,
+    ShardMap,
+    aggregated,
+)
+from tidelake.client.batching import Entry
+from tidelake.contract.deaggregation import deaggregate
+from tidelake.contract.errors import TransportError
+
+
+def entry(number: int, key: str = "", size: int = 0) -> Entry:
+    data = (b"event %d" % number).ljust(size)
+    name = key if key else f"key-{number}"
+    return Entry(data, name, "web_log", len(data) + len(name))
+
+
+def packed(events: list[tuple[str, bytes]]) -> bytes:
+    return aggregated([Entry(data, key, "web_log", len(data) + len(key)) for key, data in events])
+
+
+def packer_for(stream: FakeStream) -> AggregatingPacker:
+    shard_map = ShardMap(stream, stream.name)
+    shard_map.refresh()
+    return AggregatingPacker(shard_map)
+
+
+def test_the_published_format_byte_for_byte() -> None:
+    # As the reference implementation, aws-kinesis-agg 1.2.3, writes it.
+    assert packed([("k", b"1"), ("k", b"2")]) == bytes.fromhex(
+        "f3899ac20a016b1a0508001a01311a0508001a013200f3dca485c89b1d564590a7c7247805"
+    )
+
+
+@given(st.lists(st.tuples(st.text(min_size=1, max_size=40), st.binary(max_size=200)), min_size=1))
+def test_our_own_consumers_read_it_back(events: list[tuple[str, bytes]]) -> None:
+    assert deaggregate(packed(events)) == [(data, key) for key, data in events]
+
+
+@given(st.lists(st.tuples(st.text(min_size=1, max_size=40), st.binary(max_size=200)), min_size=1))
+def test_the_reference_implementation_reads_it_back(events: list[tuple[str, bytes]]) -> None:
+    record = {
+        **dict.fromkeys(("eventVersion", "eventSource", "eventID", "eventName", "awsRegion"), ""),
+        **dict.fromkeys(("invokeIdentityArn", "eventSourceARN"), ""),
+        "kinesis": {
+            "kinesisSchemaVersion": "1.0",
+            "partitionKey": "k",
+            "sequenceNumber": "1",
+            "approximateArrivalTimestamp": 1.0,
+            "data": b64encode(packed(events)).decode(),
+        },
+    }
+    found = deaggregate_records([record])
+    assert [
+        (one["kinesis"]["partitionKey"], b64decode(one["kinesis"]["data"])) for one in found
+    ] == events
+
+
+def test_an_aggregate_holds_events_of_one_shard_under_a_key_of_it() -> None:
+    stream = FakeStream(shards=4)
+    parcels = packer_for(stream).pack([entry(number) for number in range(200)])
+    outcomes = stream.put_records(stream.name, [parcel.record for parcel in parcels])
+    for parcel, outcome in zip(parcels, outcomes, strict=True):
+        alone = stream.put_records(
+            stream.name, [parcel.record._replace(partition_key=one.key) for one in parcel.entries]
+        )
+        assert {one.shard_id for one in alone} == {outcome.shard_id}
+    assert len(parcels) == 4
+
+
+def test_every_event_is_in_one_record_which_is_not_too_long() -> None:
+    entries = [entry(number, size=700) for number in range(1_000)]
+    parcels = packer_for(FakeStream()).pack(entries)
+    packed = [one for parcel in parcels for one in parcel.entries]
+    assert sorted(packed, key=entries.index) == entries
+    assert max(len(parcel.record.data) for parcel in parcels) <= MAX_AGGREGATE_BYTES
+    assert len(parcels) <= 18
+
+
+def test_a_large_event_and_a_lonely_one_travel_as_they_are() -> None:
+    large, lonely = entry(1, size=20_000), entry(2)
+    parcels = packer_for(FakeStream()).pack([large, lonely])
+    assert sorted(parcel.record for parcel in parcels) == sorted(
+        [(large.data, "key-1"), (lonely.data, "key-2")]
+    )
+
+
+def test_a_lane_is_packed_in_order_up_to_a_large_event() -> None:
+    lane = deque([entry(1, "k"), entry(2, "k"), entry(3, "k", size=20_000), entry(4, "k")])
+    packer = packer_for(FakeStream())
+    sizes = []
+    while lane:
+        sizes.append(len(packer.pack_first(lane).entries))
+    assert sizes == [2, 1, 1]
+
+
+def test_without_the_list_of_shards_an_aggregate_holds_one_key() -> None:
+    stream = FakeStream()
+    stream.fail_calls = [
+        TransportError("ListShards", "events", "AccessDeniedException", retryable=False)
+    ]
+    parcels = packer_for(stream).pack([entry(n, f"key-{n % 3}") for n in range(9)])
+    assert [{one.key for one in parcel.entries} for parcel in parcels] == [
+        {"key-0"}, {"key-1"}, {"key-2"}
+    ]  # fmt: skip
+
+
+def test_a_record_in_an_unknown_shard_has_the_list_read_again() -> None:
+    stream = FakeStream(shards=1)
+    shard_map = ShardMap(stream, stream.name)
+    shard_map.refresh()
+    assert shard_map.group("a") == shard_map.group("b")
+    children = stream.split("shardId-000000000000")
+    shard_map.saw(children[0])
+    shard_map.refresh()
+    # md5("a") = 0cc1…, md5("b") = 92eb…: one in each half.
+    assert shard_map.group("a") != shard_map.group("b")
+
+
+@pytest.mark.parametrize("key", ["k" * 256, "é" * 256])
+def test_the_longest_key_fits(key: str) -> None:
+    assert deaggregate(packed([(key, b"x"), (key, b"y")])) == [(b"x", key), (b"y", key)]
