@@ -68,6 +68,7 @@ def test_a_poison_record_becomes_a_dead_letter_after_its_attempts_and_the_rest_g
             "line": None,
             "reason": "handler: failed 3 times, at last with ValueError "
             "(shard shardId-0, sequence number 00001)",
+            "holds": "event",
             "raw": '{"event_id": "1", "source": "web_log"}',
         }
     ]
@@ -82,6 +83,7 @@ def test_a_record_that_holds_no_event_is_set_aside_at_once(dead_letters: DeadLet
             "source": "unknown",
             "line": None,
             "reason": "record: must be JSON (shard shardId-0, sequence number 00000)",
+            "holds": "line",
             "raw_base64": "/w==",
         }
     ]

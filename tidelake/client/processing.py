@@ -47,7 +47,10 @@ def process(
         try:
             event = read_event(record)
         except InvalidEventError as error:
-            _set_aside(record, UNKNOWN_SOURCE, str(error), dead_letters)
+            dead_letters.put(
+                source=UNKNOWN_SOURCE, line=None, reason=_located(error, record), raw=record.data
+            )
+            dead_letters.sync()
             done.dead += 1
             continue
         failure = _handled(handle, event, attempts, pause_seconds, sleep)
@@ -55,7 +58,13 @@ def process(
             done.handled += 1
             continue
         reason = f"handler: failed {attempts} times, at last with {failure}"
-        _set_aside(record, str(event.get("source", UNKNOWN_SOURCE)), reason, dead_letters)
+        dead_letters.put_event(
+            source=str(event.get("source", UNKNOWN_SOURCE)),
+            line=None,
+            reason=_located(reason, record),
+            event=record.data,
+        )
+        dead_letters.sync()
         done.dead += 1
     return done
 
@@ -83,9 +92,7 @@ def _handled(
     return failure
 
 
-def _set_aside(
-    record: ReceivedRecord, source: str, reason: str, dead_letters: DeadLetterFile
-) -> None:
-    place = f"shard {record.shard_id}, sequence number {Checkpoint.of(record).to_text()}"
-    dead_letters.put(source=source, line=None, reason=f"{reason} ({place})", raw=record.data)
-    dead_letters.sync()
+def _located(reason: object, record: ReceivedRecord) -> str:
+    """The reason, and where on the stream the record lies."""
+    number = Checkpoint.of(record).to_text()
+    return f"{reason} (shard {record.shard_id}, sequence number {number})"
