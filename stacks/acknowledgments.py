@@ -44,6 +44,12 @@ def is_part(path: str, place: str) -> bool:
 
 
 _DELIVERY, _NODES, _SUBMIT = "Delivery/Role", "Spark/NodeRole", "Trigger/Submit/Role"
+_FOLLOW = ("Batches/Outcome/Role", "Batches/Sweep/Role")
+_FUNCTIONS = (
+    "Trigger/Submit/Function",
+    "Batches/Outcome/Function",
+    "Batches/Sweep/Function",
+)
 _ZONE = "Objects of a zone are made at run time; the statement reaches this zone alone."
 
 
@@ -55,7 +61,7 @@ _WILDCARDS = (
     _resource("/streaming-data/[*]", (_DELIVERY, _NODES), _ZONE),
     _resource("/streaming-errors/[*]", (_DELIVERY,), _ZONE),
     _resource("/source-records/[*]", (_DELIVERY,), _ZONE),
-    _resource("/manifests/[*]", (_NODES, _SUBMIT), _ZONE),
+    _resource("/manifests/[*]", (_NODES, _SUBMIT, *_FOLLOW), _ZONE),
     _resource("/processed-data/[*]", (_NODES,), _ZONE),
     _resource("/emr-logs/[*]", (_NODES,), _ZONE),
     _resource(
@@ -63,12 +69,24 @@ _WILDCARDS = (
         (_NODES,),
         "EMR's own bucket of programs in the region, from which nodes read and nothing more.",
     ),
-    _resource("/batch-results/[*]", (_NODES,), _ZONE),
+    _resource("/batch-results/[*]", (_NODES, *_FOLLOW), _ZONE),
     _resource(
         "Resource::[*]",
         (_NODES,),
         "Sessions through Systems Manager: these actions take no narrower resource for a node that "
         "does not exist yet.",
+    ),
+    _resource(
+        ":cluster/[*]",
+        (_SUBMIT, *_FOLLOW),
+        "A cluster on demand has no id before it is launched; a condition on the environment's tag "
+        "narrows it.",
+    ),
+    _resource(
+        "Resource::[*]",
+        (_SUBMIT,),
+        "Launching a cluster and listing them take no narrower resource; what is launched has to "
+        "bear the environment's tag.",
     ),
     _resource(
         ":table/*/[*]",
@@ -142,7 +160,7 @@ _SERVICES = (
     ),
     Acknowledged(
         rule="AwsSolutions-L1",
-        where=("Counter/Count/Function", "Transform/Check/Function", "Trigger/Submit/Function"),
+        where=("Counter/Count/Function", "Transform/Check/Function", *_FUNCTIONS),
         reason=(
             "The function runs on Python 3.13, which Lambda supports and the tests run; a newer "
             "runtime is taken when the tests run on it."
@@ -203,7 +221,7 @@ _NIST = (
     ),
     Acknowledged(
         rule="NIST.800.53.R5-IAMNoInlinePolicy",
-        where=(_DELIVERY, "Network/Vpc/FlowLogRole", "Spark", _SUBMIT),
+        where=(_DELIVERY, "Network/Vpc/FlowLogRole", "Spark", _SUBMIT, *_FOLLOW),
         reason=(
             "CDK's grants write policies that belong to one role each and go with it; none is "
             "for sharing."
@@ -219,7 +237,7 @@ _NIST = (
     ),
     Acknowledged(
         rule="NIST.800.53.R5-LambdaConcurrency",
-        where=("Trigger/Submit/Function",),
+        where=_FUNCTIONS,
         reason=(
             "A reservation takes from what all functions of the account share; batches of one "
             "queue keep this function to few instances."
@@ -227,15 +245,15 @@ _NIST = (
     ),
     Acknowledged(
         rule="NIST.800.53.R5-LambdaDLQ",
-        where=("Trigger/Submit/Function",),
+        where=_FUNCTIONS,
         reason=(
-            "The rule is about asynchronous calls; this function is handed a queue, which has a "
-            "dead-letter queue of its own and an alarm on it."
+            "The trigger is handed a queue, which has a dead-letter queue; what a failed call of "
+            "the others would have done, the next sweep does."
         ),
     ),
     Acknowledged(
         rule="NIST.800.53.R5-LambdaInsideVPC",
-        where=("Trigger/Submit/Function",),
+        where=_FUNCTIONS,
         reason=(
             "The function calls public AWS endpoints by TLS and nothing in the VPC; within, it "
             "would need interface endpoints and network interfaces for no gain."

@@ -18,6 +18,7 @@ from stacks.sections.cluster import ClusterConfig
 from stacks.sections.consumer_function import ConsumerFunctionConfig
 from stacks.sections.delivery import DeliveryConfig
 from stacks.sections.lake import LakeConfig
+from stacks.sections.maintenance import MaintenanceConfig
 from stacks.sections.monitoring import AuditConfig, MonitoringConfig
 from stacks.sections.network import NetworkConfig
 from stacks.sections.stream import DEFAULT_RECORD_KIB, StreamConfig
@@ -48,6 +49,7 @@ class EnvironmentConfig:
     network: NetworkConfig = field(default_factory=NetworkConfig)
     cluster: ClusterConfig = field(default_factory=ClusterConfig)
     trigger: TriggerConfig = field(default_factory=TriggerConfig)
+    maintenance: MaintenanceConfig = field(default_factory=MaintenanceConfig)
     monitoring: MonitoringConfig = field(default_factory=MonitoringConfig)
     audit: AuditConfig = field(default_factory=AuditConfig)
     deployment: DeploymentConfig = field(default_factory=DeploymentConfig)
@@ -60,6 +62,16 @@ class EnvironmentConfig:
                 "above 1,000 KiB"
             )
             yield "stream.maximum_record_kib", self.stream.maximum_record_kib, allowed
+
+    @property
+    def resource_tags(self) -> dict[str, str]:
+        """The tags of everything that can bear them."""
+        return {
+            "Project": self.tags.project,
+            "Environment": self.environment,
+            "CostCenter": self.tags.cost_center,
+            "Owner": self.tags.owner,
+        }
 
     @classmethod
     def from_context(cls, node: Node) -> EnvironmentConfig:

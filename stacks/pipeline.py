@@ -37,6 +37,7 @@ class Pipeline:
             StackRole.PROCESSING.stack_name(name),
             config=config,
             lake=storage.lake,
+            batches=storage.batches,
             stream=ingestion.stream,
         )
         monitoring = MonitoringStack(
@@ -57,8 +58,5 @@ class Pipeline:
 
 
 def _tag(scope: Construct, config: EnvironmentConfig) -> None:
-    tags = cdk.Tags.of(scope)
-    tags.add("Project", config.tags.project)
-    tags.add("Environment", config.environment)
-    tags.add("CostCenter", config.tags.cost_center)
-    tags.add("Owner", config.tags.owner)
+    for key, value in config.resource_tags.items():
+        cdk.Tags.of(scope).add(key, value)

@@ -1,22 +1,26 @@
-"""The way on: a cluster for Spark, and the trigger that gives it steps."""
+"""The way on: a cluster for Spark, the trigger that gives it steps, and what follows these."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from aws_cdk import aws_kinesis as kinesis
 from constructs import Construct
 
 from stacks.config import EnvironmentConfig
+from stacks.constructs.batch_following import BatchFollowing
+from stacks.constructs.batch_table import BatchTable
 from stacks.constructs.data_lake import DataLake
+from stacks.constructs.maintenance_schedule import MaintenanceSchedule
 from stacks.constructs.private_network import PrivateNetwork
 from stacks.constructs.project_code import spark_job, spark_shared_code
 from stacks.constructs.shared_id import SharedId
 from stacks.constructs.spark_cluster import SparkCluster
-from stacks.constructs.step_trigger import StepTrigger
+from stacks.constructs.step_trigger import StepQueues, StepTrigger
 from stacks.pipeline_stack import PipelineStack
 from tidelake.contract.deployment import Output
 from tidelake.contract.settings import StepTriggerSettings
-
-_JOB = "curate"
+from tidelake.contract.steps import CURATE, MAINTAIN
 
 
 class ProcessingStack(PipelineStack):
@@ -29,6 +33,7 @@ class ProcessingStack(PipelineStack):
         *,
         config: EnvironmentConfig,
         lake: DataLake,
+        batches: BatchTable,
         stream: kinesis.IStream,
     ) -> None:
         super().__init__(
@@ -39,41 +44,89 @@ class ProcessingStack(PipelineStack):
         )
         if config.stream.endpoint_cidrs:
             network.add_stream_endpoint(stream, config.stream.endpoint_cidrs)
-        cluster = SparkCluster(self, "Spark", config=config.cluster, network=network, lake=lake)
-        job = spark_job(self, "Job", _JOB)
-        shared_code = spark_shared_code(self, "SharedCode")
-        cluster.run_from(job)
-        cluster.run_from(shared_code)
-        trigger = StepTrigger(
+        cluster = SparkCluster(
             self,
-            "Trigger",
-            config=config.trigger,
-            settings=StepTriggerSettings(
-                environment=config.environment,
-                cluster_id=cluster.cluster_id,
-                lake_bucket=lake.bucket.bucket_name,
-                job_uri=job.s3_object_url,
-                py_files_uri=shared_code.s3_object_url,
-                database=lake.catalog.database_name,
-            ),
+            "Spark",
+            config=config.cluster,
+            network=network,
             lake=lake,
-            cluster=cluster,
-            log_retention_days=config.monitoring.log_retention_days,
-            log_removal=self.data_removal,
+            tags=config.resource_tags,
         )
+        queues = StepQueues(self, "Steps", config=config.trigger)
+        parts: dict[str, Any] = {
+            "config": config.trigger,
+            "lake": lake,
+            "batches": batches,
+            "queues": queues,
+            "cluster": cluster,
+            "log_retention_days": config.monitoring.log_retention_days,
+            "log_removal": self.data_removal,
+        }
+        settings = self._trigger_settings(lake, batches, queues, cluster)
+        trigger = StepTrigger(self, "Trigger", settings=settings, **parts)
+        following = BatchFollowing(self, "Batches", environment=config.environment, **parts)
+        if config.maintenance.schedule:
+            MaintenanceSchedule(
+                self,
+                "Maintenance",
+                expression=config.maintenance.schedule,
+                queue=queues.queue,
+            )
+        self._name_parts(cluster, queues, trigger, following)
+
+    def _trigger_settings(
+        self, lake: DataLake, batches: BatchTable, queues: StepQueues, cluster: SparkCluster
+    ) -> StepTriggerSettings:
+        """What the trigger is told; the code that it names is what the cluster may fetch."""
+        config = self.config
+        job, shared_code = spark_job(self, "Job", CURATE), spark_shared_code(self, "SharedCode")
+        maintain = spark_job(self, "Maintain", MAINTAIN) if config.maintenance.schedule else None
+        for code in (job, shared_code, maintain):
+            if code is not None:
+                cluster.run_from(code)
         self.add_output(Output.JOB_URL, job.s3_object_url)
         self.add_output(Output.SHARED_CODE_URL, shared_code.s3_object_url)
-        self._name_parts(cluster, trigger)
+        return StepTriggerSettings(
+            environment=config.environment,
+            lake_bucket=lake.bucket.bucket_name,
+            batches_table=batches.table_name,
+            queue_url=queues.queue.queue_url,
+            dead_letters_url=queues.dead_letters.queue_url,
+            cluster_id="" if cluster.cluster_id is None else cluster.cluster_id,
+            cluster_name=cluster.name,
+            launch_parameter=cluster.launch_parameter,
+            job_uri=job.s3_object_url,
+            maintain_uri="" if maintain is None else maintain.s3_object_url,
+            py_files_uri=shared_code.s3_object_url,
+            database=lake.catalog.database_name,
+            target_file_mib=config.maintenance.target_file_mib,
+            snapshot_days=config.maintenance.snapshot_days,
+            orphan_hours=config.maintenance.orphan_hours,
+            lease_seconds=config.trigger.lease_seconds,
+            claim_days=config.trigger.claim_days,
+            most_active_steps=config.trigger.most_active_steps,
+            longest_deferral_seconds=config.trigger.longest_deferral_seconds,
+        )
 
-    def _name_parts(self, cluster: SparkCluster, trigger: StepTrigger) -> None:
-        self.add_output(Output.CLUSTER, cluster.cluster_id)
+    def _name_parts(
+        self,
+        cluster: SparkCluster,
+        queues: StepQueues,
+        trigger: StepTrigger,
+        following: BatchFollowing,
+    ) -> None:
         self.add_output(Output.TRIGGER_FUNCTION, trigger.function.function_name)
-        self.add_output(Output.TRIGGER_QUEUE, trigger.queue.queue_url)
-        self.add_output(Output.TRIGGER_DEAD_LETTERS, trigger.dead_letters.queue_url)
-        for shared_id, value in (
-            (SharedId.CLUSTER, cluster.cluster_id),
-            (SharedId.TRIGGER_FUNCTION, trigger.function.function_name),
-            (SharedId.TRIGGER_QUEUE, trigger.queue.queue_name),
-            (SharedId.TRIGGER_DEAD_LETTERS, trigger.dead_letters.queue_name),
-        ):
+        self.add_output(Output.TRIGGER_QUEUE, queues.queue.queue_url)
+        self.add_output(Output.TRIGGER_DEAD_LETTERS, queues.dead_letters.queue_url)
+        shared = {
+            SharedId.TRIGGER_FUNCTION: trigger.function.function_name,
+            SharedId.OUTCOME_FUNCTION: following.outcome.function_name,
+            SharedId.SWEEP_FUNCTION: following.sweep.function_name,
+            SharedId.TRIGGER_QUEUE: queues.queue.queue_name,
+            SharedId.TRIGGER_DEAD_LETTERS: queues.dead_letters.queue_name,
+        }
+        if cluster.cluster_id is not None:
+            self.add_output(Output.CLUSTER, cluster.cluster_id)
+            shared[SharedId.CLUSTER] = cluster.cluster_id
+        for shared_id, value in shared.items():
             shared_id.publish(self, self.config.environment, value)

@@ -1,10 +1,11 @@
-"""What lasts: the key, the lake bucket, and the catalog's raw table."""
+"""What lasts: the key, the lake bucket, the catalog's raw table, and what was taken of it."""
 
 from __future__ import annotations
 
 from constructs import Construct
 
 from stacks.config import EnvironmentConfig
+from stacks.constructs.batch_table import BatchTable
 from stacks.constructs.data_lake import DataLake
 from stacks.constructs.lake_queries import LakeQueries
 from stacks.pipeline_stack import PipelineStack
@@ -12,7 +13,7 @@ from tidelake.contract.deployment import Output
 
 
 class StorageStack(PipelineStack):
-    """The data lake."""
+    """The data lake, and the table of batches of it."""
 
     def __init__(self, scope: Construct, construct_id: str, *, config: EnvironmentConfig) -> None:
         super().__init__(
@@ -26,6 +27,7 @@ class StorageStack(PipelineStack):
             audited=config.audit.data_events,
             removal=self.data_removal,
         )
+        self.batches = BatchTable(self, "Batches", key=self.lake.key, removal=self.data_removal)
         LakeQueries(
             self,
             "Queries",

@@ -1,104 +1,149 @@
-"""Entry point: a batch of object events in, at most one Spark step out."""
+"""Entry point: a batch of messages in, at most one Spark step of new objects out."""
 
 from __future__ import annotations
 
-import functools
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from functools import cache, cached_property
 from typing import Any
 
-import boto3
-from botocore.config import Config
+from botocore.exceptions import ClientError
 
-from lambda_src.step_trigger.object_events import (
-    MalformedMessageError,
-    created_objects,
-    created_objects_in,
-)
-from lambda_src.step_trigger.spark_steps import SparkSteps
-from lambda_src.telemetry import log
-from tidelake.contract.lake import is_raw_data
-from tidelake.contract.manifest import Manifest, RawObject
+from lambda_src.batches.clients import Clients
+from lambda_src.batches.emr_steps import EmrSteps
+from lambda_src.batches.manifests import Manifests
+from lambda_src.batches.queue import Queue
+from lambda_src.batches.table import BatchTable
+from lambda_src.step_trigger.clusters import Clusters, OnDemandCluster, PersistentCluster
+from lambda_src.step_trigger.inbox import Inbox, Message
+from lambda_src.step_trigger.trigger import Taken, Trigger, batch_id_of
+from lambda_src.telemetry import log, publish
+from tidelake.contract.deferral import deferral_seconds
+from tidelake.contract.errors import TidelakeError
+from tidelake.contract.metrics import Metric
 from tidelake.contract.settings import StepTriggerSettings
 
-# Short enough that a stuck call fails, and is retried, within the function's own time limit.
-_CLIENT_CONFIG = Config(
-    connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3}
-)
+
+class DeferredError(TidelakeError):
+    """An event that came by no queue cannot be taken now: whoever sent it has to try again."""
 
 
-@dataclass
-class Batch:
-    """What one invocation was handed, sorted: raw objects, what is none, what is no event."""
+class Deployed:
+    """The function's settings, and what it reaches, each made when first needed."""
 
-    lake_bucket: str
-    messages: int = 0
-    ignored: int = 0
-    raw_objects: list[RawObject] = field(default_factory=list)
-    malformed_ids: list[str] = field(default_factory=list)
+    def __init__(
+        self,
+        settings: StepTriggerSettings,
+        clients: Clients,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.settings = settings
+        self._clients = clients
+        self.table = BatchTable(
+            clients.dynamodb, settings.batches_table, claim_days=settings.claim_days, clock=clock
+        )
 
-    def add(self, objects: list[RawObject]) -> None:
-        """Keep the raw objects of one message; count it as ignored where it holds none."""
-        kept = [o for o in objects if o.bucket == self.lake_bucket and is_raw_data(o.key, o.size)]
-        self.messages += 1
-        self.ignored += len(objects) - len(kept) if objects else 1
-        self.raw_objects += kept
+    @cached_property
+    def steps(self) -> EmrSteps:
+        return EmrSteps(self._clients.emr)
+
+    @cached_property
+    def manifests(self) -> Manifests:
+        return Manifests(self._clients.s3, self.settings.lake_bucket)
+
+    @cached_property
+    def queue(self) -> Queue:
+        return Queue(self._clients.sqs, self.settings.queue_url)
+
+    @cached_property
+    def dead_letters(self) -> Queue:
+        return Queue(self._clients.sqs, self.settings.dead_letters_url)
+
+    def clusters(self) -> Clusters:
+        """The cluster of the stack, or the one that is launched on demand."""
+        settings = self.settings
+        if settings.cluster_id:
+            return PersistentCluster(self._clients.emr, settings.cluster_id)
+        return OnDemandCluster(
+            self._clients.emr,
+            self.table,
+            name=settings.cluster_name,
+            lease_seconds=settings.lease_seconds,
+            launch_request=self._launch_request,
+        )
+
+    def _launch_request(self) -> str:
+        parameter = self._clients.ssm.get_parameter(Name=self.settings.launch_parameter)
+        return str(parameter["Parameter"]["Value"])
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, list[dict[str, str]]]:
-    """Submit one step for the raw objects of a batch of SQS messages, or of a plain S3 event.
+    """Take a batch of SQS messages, or a plain event of S3.
 
-    Only messages that are no object events are reported as failed, so that they end among the
-    dead letters. Where S3 or EMR fails, the error is raised and the whole batch stays queued.
+    Messages that cannot be taken now are reported as failed and hidden for longer each time; what
+    is no message is set aside with its reason. Where AWS fails, the error is raised and the whole
+    batch comes again after the queue's visibility timeout.
     """
-    settings = _settings()
-    batch = _read(event, settings.lake_bucket)
-    manifest = Manifest.of(batch.raw_objects)
-    submitted = bool(manifest.objects) and _steps().submit(manifest)
+    deployed = _deployed()
+    inbox = Inbox.of(event, deployed.settings.lake_bucket)
+    clusters = deployed.clusters()
+    trigger = Trigger(
+        deployed.settings,
+        owner=uuid.uuid4().hex,
+        table=deployed.table,
+        steps=deployed.steps,
+        manifests=deployed.manifests,
+        clusters=clusters,
+    )
+    taken = trigger.take(inbox)
+    for body, reason in inbox.malformed:
+        deployed.dead_letters.set_aside(body, reason)
+    deferred = [m for m in inbox.messages if taken.defers(m, batch_id_of(m))]
+    _report(inbox, taken, clusters.launched, len(deferred), deployed.settings.environment)
+    _hold_back(deployed, deferred)
+    return {"batchItemFailures": [{"itemIdentifier": message.id} for message in deferred]}
+
+
+def _hold_back(deployed: Deployed, deferred: list[Message]) -> None:
+    """Hide the messages together, so that they come back as one batch."""
+    if not deferred:
+        return
+    if any(not message.id for message in deferred):
+        raise DeferredError("no step can be submitted for the object now")
+    receives = max(message.receives for message in deferred)
+    seconds = deferral_seconds(receives, deployed.settings.longest_deferral_seconds)
+    try:
+        deployed.queue.hide((message.receipt_handle for message in deferred), seconds)
+    except ClientError as error:
+        # They come back after the queue's own visibility timeout.
+        log("messages keep their visibility", level="WARNING", reason=type(error).__name__)
+
+
+def _report(inbox: Inbox, taken: Taken, launched: int, deferred: int, environment: str) -> None:
+    """Say what became of the objects: seen = claimed + duplicate + deferred."""
+    counts = {
+        Metric.OBJECTS_SEEN: inbox.seen,
+        Metric.OBJECTS_CLAIMED: taken.claimed,
+        Metric.OBJECTS_DUPLICATE: taken.duplicates,
+        Metric.OBJECTS_IGNORED: inbox.ignored,
+        Metric.OBJECTS_DEFERRED: len(taken.deferred),
+        Metric.STEPS_SUBMITTED: len(taken.steps),
+        Metric.CLUSTERS_STARTED: launched,
+        Metric.CLUSTER_UNAVAILABLE: int(taken.unavailable),
+    }
     log(
         "batch handled",
-        messages=batch.messages,
-        objects=len(manifest.objects),
-        duplicates=len(batch.raw_objects) - len(manifest.objects),
-        ignored=batch.ignored,
-        malformed=len(batch.malformed_ids),
-        step=manifest.step_name if manifest.objects else None,
-        submitted=submitted,
+        messages=len(inbox.messages) + len(inbox.malformed),
+        malformed=len(inbox.malformed),
+        deferred_messages=deferred,
+        steps=taken.steps,
+        counts={metric.value: count for metric, count in counts.items()},
     )
-    return {"batchItemFailures": [{"itemIdentifier": i} for i in batch.malformed_ids]}
+    publish(counts, environment=environment)
 
 
-def _read(event: Mapping[str, Any], lake_bucket: str) -> Batch:
-    batch = Batch(lake_bucket)
-    records = event.get("Records", [])
-    if not any(record.get("eventSource") == "aws:sqs" for record in records):
-        batch.add(created_objects_in(event))
-        return batch
-    for record in records:
-        try:
-            batch.add(created_objects(record["body"]))
-        except MalformedMessageError as error:
-            batch.messages += 1
-            batch.malformed_ids.append(record["messageId"])
-            log(
-                "message is malformed",
-                level="WARNING",
-                message_id=record["messageId"],
-                reason=str(error),
-            )
-    return batch
-
-
-@functools.cache
-def _settings() -> StepTriggerSettings:
-    return StepTriggerSettings.from_env(os.environ)
-
-
-@functools.cache
-def _steps() -> SparkSteps:
-    return SparkSteps(
-        _settings(),
-        s3=boto3.client("s3", config=_CLIENT_CONFIG),
-        emr=boto3.client("emr", config=_CLIENT_CONFIG),
-    )
+@cache
+def _deployed() -> Deployed:
+    return Deployed(StepTriggerSettings.from_env(os.environ), Clients())

@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote_plus
 
+from tidelake.contract import trigger_messages
 from tidelake.contract.errors import TidelakeError
 from tidelake.contract.manifest import RawObject
+from tidelake.contract.trigger_messages import Command
 
 _CREATED = "ObjectCreated:"
 
@@ -22,21 +24,33 @@ class MalformedMessageError(TidelakeError):
     """A message is no object event. The reason names what is missing, never the payload."""
 
 
-def created_objects(body: str) -> list[RawObject]:
-    """The objects that the message says were created: none for S3's test or for other events.
+def read_message(message: str | Mapping[str, Any]) -> Command | list[RawObject]:
+    """The objects that a message says were created, or what else it asks of the trigger.
 
-    Raises MalformedMessageError where the message is no event of S3, or lacks a field.
+    No objects for S3's test and for other events of S3. Raises MalformedMessageError where the
+    message is neither an event of S3 nor one of our own, or lacks a field.
     """
-    try:
-        return created_objects_in(json.loads(body))
-    except (ValueError, RecursionError):
-        raise MalformedMessageError("message is no JSON") from None
-
-
-def created_objects_in(document: object) -> list[RawObject]:
-    """As `created_objects`, for a message that is parsed already."""
+    document: object = message
+    if isinstance(message, str):
+        try:
+            document = json.loads(message)
+        except (ValueError, RecursionError):
+            raise MalformedMessageError("message is no JSON") from None
     if not isinstance(document, Mapping):
         raise MalformedMessageError("message is no JSON object")
+    if trigger_messages.KIND in document:
+        return _own(document)
+    return _created(document)
+
+
+def _own(document: Mapping[str, Any]) -> Command | list[RawObject]:
+    try:
+        return trigger_messages.parse(document)
+    except (KeyError, TypeError, ValueError):
+        raise MalformedMessageError("message of tidelake lacks a field") from None
+
+
+def _created(document: Mapping[str, Any]) -> list[RawObject]:
     if document.get("Event") == "s3:TestEvent":
         return []
     if "Records" in document:

@@ -13,7 +13,7 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from tidelake.contract.manifest import STEP_NAME_PREFIX
+from tidelake.contract.steps import NAME_PREFIXES
 
 
 class ClusterEvents(Construct):
@@ -44,7 +44,7 @@ class ClusterEvents(Construct):
             states=["FAILED", "CANCELLED", "INTERRUPTED"],
             which={"clusterId": [cluster_id]}
             if persistent
-            else {"name": [{"prefix": STEP_NAME_PREFIX}]},
+            else {"name": [{"prefix": prefix} for prefix in NAME_PREFIXES]},
         )
         self.cluster_ended = self._rule(
             "ClusterEnded",

@@ -69,6 +69,17 @@ class DataLake(Construct):
         """Let the trigger write down what a step shall read."""
         self._grant_objects(grantee, _WRITE, lake.MANIFEST_PREFIX)
 
+    def grant_follow_batches(self, grantee: iam.IGrantable) -> None:
+        """Let a function read what batches hold and what became of them, and halve one."""
+        self._grant_objects(grantee, _READ, lake.BATCH_RESULT_PREFIX)
+        self._grant_objects(grantee, _READ + _WRITE, lake.MANIFEST_PREFIX)
+        # Without it, S3 calls an object that is not there forbidden.
+        self._grant_list(grantee)
+
+    def grant_list_versions(self, grantee: iam.IGrantable) -> None:
+        """Let a function see which versions of which objects there are."""
+        self._grant_list(grantee, "s3:ListBucketVersions")
+
     def grant_process(self, grantee: iam.IGrantable) -> None:
         """Let Spark read raw objects and manifests, own the curated zone, say what became of each
         batch, and keep its logs."""

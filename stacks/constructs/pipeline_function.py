@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -15,7 +15,10 @@ from stacks.constructs.service_logs import service_log_group
 
 
 class PipelineFunction(Construct):
-    """A Python 3.13 function with the handler of one package below `lambda_src`."""
+    """A Python 3.13 function with the handler of one package below `lambda_src`.
+
+    `shared` names the other packages there that it imports.
+    """
 
     def __init__(
         self,
@@ -23,6 +26,7 @@ class PipelineFunction(Construct):
         construct_id: str,
         *,
         package: str,
+        shared: Sequence[str] = (),
         description: str,
         environment: Mapping[str, str],
         timeout_seconds: int,
@@ -50,7 +54,7 @@ class PipelineFunction(Construct):
             role=role,
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=lambda_.Architecture.ARM_64,
-            code=function_code(package),
+            code=function_code(package, *shared),
             handler=f"lambda_src.{package}.handler.handler",
             environment=dict(environment),
             timeout=cdk.Duration.seconds(timeout_seconds),

@@ -19,11 +19,13 @@ _FUNCTIONS = ("lambda_src/__init__.py", "lambda_src/telemetry.py")
 """What every function carries of `lambda_src`, besides its own package."""
 
 
-def function_code(package: str) -> lambda_.Code:
-    """The zip of one function: its package below `lambda_src`, what all share, the contract."""
+def function_code(package: str, *shared: str) -> lambda_.Code:
+    """The zip of one function: its package below `lambda_src`, those that it shares with others,
+    what all have, and the contract."""
+    packages = [f"lambda_src/{name}" for name in (package, *shared)]
     return lambda_.Code.from_asset(
         str(_PROJECT),
-        exclude=_all_but(*_CONTRACT, *_FUNCTIONS, f"lambda_src/{package}"),
+        exclude=_all_but(*_CONTRACT, *_FUNCTIONS, *packages),
         ignore_mode=cdk.IgnoreMode.GIT,
     )
 

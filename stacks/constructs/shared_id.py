@@ -17,9 +17,12 @@ class SharedId(Enum):
 
     DELIVERY_STREAM = "delivery-stream"
     TRANSFORM_FUNCTION = "transform-function"
+    COUNTER_FUNCTION = "counter-function"
     COUNTER_FAILURES = "counter-failures"
     CLUSTER = "cluster"
     TRIGGER_FUNCTION = "trigger-function"
+    OUTCOME_FUNCTION = "outcome-function"
+    SWEEP_FUNCTION = "sweep-function"
     TRIGGER_QUEUE = "trigger-queue"
     TRIGGER_DEAD_LETTERS = "trigger-dead-letters"
 

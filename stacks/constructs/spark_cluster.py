@@ -1,11 +1,13 @@
-"""The EMR cluster that runs Spark steps, with roles of its own."""
+"""The EMR cluster that runs Spark steps, with roles of its own: there, or launched on demand."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import aws_cdk as cdk
-from aws_cdk import aws_emr as emr
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3_assets as assets
+from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from stacks.constructs.cluster_capacity import cluster_instances, managed_scaling
@@ -16,6 +18,7 @@ from stacks.constructs.cluster_roles import (
     service_role,
 )
 from stacks.constructs.cluster_security import security_configuration
+from stacks.constructs.cluster_spec import ClusterSpec
 from stacks.constructs.data_lake import DataLake
 from stacks.constructs.private_network import PrivateNetwork
 from stacks.constructs.spark_settings import cluster_configurations
@@ -24,11 +27,22 @@ from stacks.sections.cluster import ClusterConfig
 from tidelake.contract import lake as layout
 from tidelake.contract.network import EMR_POLICY_TAG
 
+_ADD_STEPS = (
+    "elasticmapreduce:AddJobFlowSteps",
+    "elasticmapreduce:DescribeCluster",
+    "elasticmapreduce:ListSteps",
+)
+_FOLLOW_STEPS = ("elasticmapreduce:DescribeStep",)
+_TAG = "elasticmapreduce:ResourceTag/Environment"
+_REQUESTED_TAG = "elasticmapreduce:RequestTag/Environment"
+
 
 class SparkCluster(Construct):
-    """A persistent cluster. Its nodes reach the lake by zone, the catalog, and what they run.
+    """One description of a cluster. Its nodes reach the lake by zone, the catalog, and their code.
 
-    It does not end itself: a step for a cluster that is gone would wait until someone deploys.
+    A persistent one is the stack's and does not end itself: a step for a cluster that is gone would
+    wait until someone deploys. One on demand is the trigger's, which reads how to launch it from
+    `launch_parameter`; it ends itself when it is idle. Both go by `name`.
     """
 
     def __init__(
@@ -39,60 +53,41 @@ class SparkCluster(Construct):
         config: ClusterConfig,
         network: PrivateNetwork,
         lake: DataLake,
+        tags: Mapping[str, str],
     ) -> None:
         super().__init__(scope, construct_id)
-        release = RELEASES[config.release_label]
+        self.name = cdk.Stack.of(self).stack_name
+        self._environment = tags["Environment"]
         self._node_role = node_role(self, certificates_uri=config.certificates_uri)
         lake.grant_process(self._node_role)
         grant_encrypt_disks(lake.key, self._node_role)
-        service = service_role(self, self._node_role, lake.key)
-        profile = iam.InstanceProfile(self, "NodeProfile", role=self._node_role)
-        security = security_configuration(
-            self, "Security", key=lake.key, certificates_uri=config.certificates_uri
-        )
-        own_rules = config.scaling == "yarn_memory" and config.scales
-        cluster = emr.CfnCluster(
-            self,
-            "Cluster",
-            name=cdk.Stack.of(self).stack_name,
-            release_label=config.release_label,
-            applications=[
-                emr.CfnCluster.ApplicationProperty(name=name) for name in release.applications
-            ],
-            configurations=cluster_configurations(lake.bucket, python=release.python),
-            instances=cluster_instances(config, network),
-            managed_scaling_policy=managed_scaling(config),
-            auto_scaling_role=scaling_role(self).role_name if own_rules else None,
-            security_configuration=security.ref,
-            job_flow_role=profile.instance_profile_name,
-            service_role=service.role_name,
-            log_uri=lake.bucket.s3_url_for_object(layout.EMR_LOG_PREFIX),
-            step_concurrency_level=config.step_concurrency,
-            visible_to_all_users=True,
-        )
-        cdk.Tags.of(cluster).add(*EMR_POLICY_TAG)
-        if release.experimental:
-            cdk.Annotations.of(cluster).add_warning_v2(
-                "tidelake:experimental-release",
-                f"{config.release_label} is experimental: the job is tried on Spark "
-                f"{release.spark}, and not yet on this release.",
+        self._service_role = service_role(self, self._node_role, lake.key)
+        spec = self._spec(config, network, lake)
+        _warn_of_experiments(self, config.release_label)
+        self.cluster_id: str | None = None
+        self._launch: ssm.StringParameter | None = None
+        if config.on_demand:
+            request = spec.launch_request(
+                self,
+                idle_seconds=config.idle_minutes * 60,
+                tags={**tags, EMR_POLICY_TAG[0]: EMR_POLICY_TAG[1]},
             )
-        if own_rules:
-            cdk.Validations.of(cluster).acknowledge(
-                cdk.Acknowledgment(
-                    id="CloudFormation-Validate::E1029",
-                    reason="${emr.clusterId} is EMR's own placeholder, not CloudFormation's.",
-                )
+            self._launch = ssm.StringParameter(
+                self,
+                "Launch",
+                description="tidelake: how the trigger launches a cluster (RunJobFlow)",
+                string_value=request,
+                # Above 4 KiB a parameter is an advanced one, of up to 8 KiB.
+                tier=ssm.ParameterTier.INTELLIGENT_TIERING,
             )
-        # Nodes that start before these are there cannot fetch what they need.
-        cluster.node.add_dependency(network, self._node_role, service)
-        self.cluster_id = cluster.ref
+            self._launch.node.add_dependency(network, self._node_role, self._service_role)
+        else:
+            self.cluster_id = self._persistent(spec, network)
 
     @property
-    def cluster_arn(self) -> str:
-        return cdk.Stack.of(self).format_arn(
-            service="elasticmapreduce", resource="cluster", resource_name=self.cluster_id
-        )
+    def launch_parameter(self) -> str:
+        """Name of the parameter with the launch; empty for a persistent cluster."""
+        return "" if self._launch is None else self._launch.parameter_name
 
     def run_from(self, code: assets.Asset) -> None:
         """Let the nodes fetch code that their steps name."""
@@ -103,10 +98,106 @@ class SparkCluster(Construct):
             resource_arns=[code.bucket.arn_for_objects(code.s3_object_key)],
         )
 
-    def grant_submit_steps(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let the grantee add steps to this cluster, and look up those it has."""
-        return iam.Grant.add_to_principal(
-            grantee=grantee,
-            actions=["elasticmapreduce:AddJobFlowSteps", "elasticmapreduce:ListSteps"],
-            resource_arns=[self.cluster_arn],
+    def grant_submit_steps(self, grantee: iam.IGrantable) -> None:
+        """Let the grantee add steps to this cluster, and launch it where it is on demand."""
+        self._grant(grantee, "SubmitSteps", *_ADD_STEPS)
+        if self._launch is not None:
+            self._grant_launch(grantee, self._launch)
+
+    def grant_follow_steps(self, grantee: iam.IGrantable) -> None:
+        """Let the grantee look at the steps of this cluster."""
+        self._grant(grantee, "FollowSteps", *_FOLLOW_STEPS)
+
+    def _spec(self, config: ClusterConfig, network: PrivateNetwork, lake: DataLake) -> ClusterSpec:
+        release = RELEASES[config.release_label]
+        security = security_configuration(
+            self, "Security", key=lake.key, certificates_uri=config.certificates_uri
         )
+        profile = iam.InstanceProfile(self, "NodeProfile", role=self._node_role)
+        own_rules = config.scaling == "yarn_memory" and config.scales
+        return ClusterSpec(
+            name=self.name,
+            release_label=config.release_label,
+            applications=release.applications,
+            configurations=cluster_configurations(lake.bucket, python=release.python),
+            instances=cluster_instances(config, network),
+            managed_scaling=managed_scaling(config),
+            auto_scaling_role=scaling_role(self).role_name if own_rules else None,
+            security_configuration=security.ref,
+            job_flow_role=profile.instance_profile_name,
+            service_role=self._service_role.role_name,
+            log_uri=lake.bucket.s3_url_for_object(layout.EMR_LOG_PREFIX),
+            step_concurrency=config.step_concurrency,
+        )
+
+    def _persistent(self, spec: ClusterSpec, network: PrivateNetwork) -> str:
+        cluster = spec.cluster(self, "Cluster")
+        cdk.Tags.of(cluster).add(*EMR_POLICY_TAG)
+        if spec.auto_scaling_role is not None:
+            cdk.Validations.of(cluster).acknowledge(
+                cdk.Acknowledgment(
+                    id="CloudFormation-Validate::E1029",
+                    reason="${emr.clusterId} is EMR's own placeholder, not CloudFormation's.",
+                )
+            )
+        # Nodes that start before these are there cannot fetch what they need.
+        cluster.node.add_dependency(network, self._node_role, self._service_role)
+        return cluster.ref
+
+    def _grant(self, grantee: iam.IGrantable, sid: str, *actions: str) -> None:
+        """On the cluster; on demand, on those that bear the environment's tag."""
+        on_demand = self.cluster_id is None
+        grantee.grant_principal.add_to_principal_policy(
+            iam.PolicyStatement(
+                sid=sid,
+                actions=list(actions),
+                resources=[self._arn("*" if self.cluster_id is None else self.cluster_id)],
+                conditions={"StringEquals": {_TAG: self._environment}} if on_demand else None,
+            )
+        )
+
+    def _grant_launch(self, grantee: iam.IGrantable, launch: ssm.StringParameter) -> None:
+        """RunJobFlow and ListClusters take no narrower resource ("Actions, resources, and
+        condition keys for Amazon EMR"); what is launched has to bear the environment's tag."""
+        tagged = {"StringEquals": {_REQUESTED_TAG: self._environment}}
+        statements = {
+            "LaunchCluster": (["elasticmapreduce:RunJobFlow"], ["*"], tagged),
+            "FindCluster": (["elasticmapreduce:ListClusters"], ["*"], None),
+            "TagCluster": (["elasticmapreduce:AddTags"], [self._arn("*")], tagged),
+            "ReadLaunch": (["ssm:GetParameter"], [launch.parameter_arn], None),
+            "GiveServiceItsRole": (
+                ["iam:PassRole"],
+                [self._service_role.role_arn],
+                _passed_to("elasticmapreduce.amazonaws.com"),
+            ),
+            "GiveNodesTheirRole": (
+                ["iam:PassRole"],
+                [self._node_role.role_arn],
+                _passed_to("ec2.amazonaws.com"),
+            ),
+        }
+        for sid, (actions, resources, conditions) in statements.items():
+            grantee.grant_principal.add_to_principal_policy(
+                iam.PolicyStatement(
+                    sid=sid, actions=actions, resources=resources, conditions=conditions
+                )
+            )
+
+    def _arn(self, cluster_id: str) -> str:
+        return cdk.Stack.of(self).format_arn(
+            service="elasticmapreduce", resource="cluster", resource_name=cluster_id
+        )
+
+
+def _warn_of_experiments(scope: Construct, label: str) -> None:
+    release = RELEASES[label]
+    if release.experimental:
+        cdk.Annotations.of(scope).add_warning_v2(
+            "tidelake:experimental-release",
+            f"{label} is experimental: the job is tried on Spark {release.spark}, and not yet on "
+            "this release.",
+        )
+
+
+def _passed_to(service: str) -> dict[str, dict[str, str]]:
+    return {"StringEquals": {"iam:PassedToService": service}}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from aws_cdk import aws_emr as emr
 from aws_cdk import aws_s3 as s3
 
 from tidelake.contract import lake
@@ -11,23 +10,15 @@ _CATALOG = f"spark.sql.catalog.{lake.CATALOG}"
 _MULTIPART_BYTES = 128 * 1024 * 1024
 
 
-def cluster_configurations(
-    bucket: s3.IBucket, *, python: str
-) -> list[emr.CfnCluster.ConfigurationProperty]:
-    """The lake's Iceberg catalog, and defaults for every job of the cluster.
+def cluster_configurations(bucket: s3.IBucket, *, python: str) -> dict[str, dict[str, str]]:
+    """By classification: the lake's Iceberg catalog, and defaults for every job of the cluster.
 
     `python` is the interpreter's version: a cluster's default may be too old for the jobs.
     """
-    classifications = {
+    return {
         "iceberg-defaults": {"iceberg.enabled": "true"},
         "spark-defaults": _iceberg_catalog(bucket) | _session(python),
     }
-    return [
-        emr.CfnCluster.ConfigurationProperty(
-            classification=name, configuration_properties=properties
-        )
-        for name, properties in classifications.items()
-    ]
 
 
 def _iceberg_catalog(bucket: s3.IBucket) -> dict[str, str]:

@@ -55,10 +55,25 @@ def pipeline_watches(config: MonitoringConfig, metrics: PipelineMetrics) -> Iter
 
 
 _FUNCTIONS = {
+    SharedId.COUNTER_FUNCTION: (
+        "CounterFailing",
+        "The function that counts events of the data stream failed: see its log group. Lambda "
+        "tries its records again. No data means that it did not run.",
+    ),
     SharedId.TRIGGER_FUNCTION: (
         "TriggerFailing",
         "The trigger could not submit a step: see its log group. Its events stay queued and are "
         "tried again. No data means that it did not run.",
+    ),
+    SharedId.OUTCOME_FUNCTION: (
+        "OutcomeFailing",
+        "The function that follows batches as EMR tells of their steps failed: see its log group. "
+        "The sweep finds what it missed. No data means that it did not run.",
+    ),
+    SharedId.SWEEP_FUNCTION: (
+        "SweepFailing",
+        "The sweep failed: see its log group. What EMR's events do not tell is not found until it "
+        "runs again. No data means that it did not run.",
     ),
 }
 """Name and description of the alarm on a function's errors; Firehose counts those of its own."""

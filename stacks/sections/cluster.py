@@ -16,6 +16,18 @@ _INSTANCE_TYPE_TEXT = "an instance type of size xlarge or larger, such as m5.xla
 class ClusterConfig:
     """The EMR cluster that runs the Spark steps."""
 
+    mode: str = option(
+        "persistent",
+        "A cluster that is always there, or one that the trigger launches when work comes and "
+        "that ends itself when it is idle.",
+        choices=("persistent", "on_demand"),
+    )
+    idle_minutes: int = option(
+        15,
+        "Idle time after which a cluster on demand ends itself.",
+        minimum=1,
+        maximum=10_080,
+    )
     release_label: str = option(
         "emr-7.13.0",
         "EMR release; its Spark, Python and applications are pinned with it. Experimental: "
@@ -83,6 +95,10 @@ class ClusterConfig:
     termination_protection: bool = option(False, "Whether the cluster refuses to be terminated.")
 
     @property
+    def on_demand(self) -> bool:
+        return self.mode == "on_demand"
+
+    @property
     def fewest_instances(self) -> int:
         """Core and task nodes at the start."""
         return self.core_instances + self.task_instances
@@ -102,3 +118,7 @@ class ClusterConfig:
             yield "task_instance_types", [], "one type or more"
         if self.capacity == "fleets" and self.scaling == "yarn_memory":
             yield "scaling", self.scaling, "managed where capacity is fleets"
+        if self.on_demand and self.scaling == "yarn_memory":
+            yield "scaling", self.scaling, "managed where mode is on_demand"
+        if self.on_demand and self.termination_protection:
+            yield "termination_protection", True, "false where mode is on_demand: it ends itself"

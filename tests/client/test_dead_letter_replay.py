@@ -13,9 +13,9 @@ from tidelake.client.producer import Producer
 from tidelake.client.retry import RetryPolicy
 from tidelake.client.send import send
 from tidelake.contract.errors import InputError
-from tidelake.contract.events import ParsedLine, RejectedLine
+from tidelake.contract.events import Event, ParsedLine, RejectedLine
 
-EVENT: dict[str, object] = {"event_id": "1", "source": "web_log", "target": "/é"}
+EVENT: Event = {"event_id": "1", "source": "web_log", "target": "/é"}
 
 
 def test_an_undelivered_event_is_sent_again_as_it_was(tmp_path: Path) -> None:

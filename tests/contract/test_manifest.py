@@ -43,10 +43,10 @@ def test_other_objects_and_other_versions_make_another_batch() -> None:
     assert len(ids) == 4
 
 
-def test_the_step_bears_the_name_of_its_batch() -> None:
-    manifest = Manifest.of(OBJECTS)
-    assert manifest.step_name == f"curate-{manifest.batch_id}"
-    assert len(manifest.batch_id) == 32
+def test_halves_hold_every_object_once() -> None:
+    left, right = Manifest.of(OBJECTS).halves()
+    assert left.objects + right.objects == Manifest.of(OBJECTS).objects
+    assert (len(left.objects), len(right.objects)) == (1, 2)
 
 
 @given(st.lists(raw_objects))

@@ -113,6 +113,13 @@ def synthesis(request: pytest.FixtureRequest, syntheses: dict[str, Synthesis]) -
     return syntheses[environment]
 
 
+@pytest.fixture(params=("local", "prod"))
+def persistent(request: pytest.FixtureRequest, syntheses: dict[str, Synthesis]) -> Synthesis:
+    """Each environment whose cluster is a resource of its stack."""
+    environment: str = request.param
+    return syntheses[environment]
+
+
 @pytest.fixture(scope="session")
 def dev(syntheses: dict[str, Synthesis]) -> Synthesis:
     return syntheses["dev"]

@@ -169,6 +169,57 @@ REFUSALS = [
         "environments.dev.trigger.batching_window_seconds",
         0,
     ),
+    (
+        {"trigger": {"lease_seconds": 60}},
+        "environments.dev.trigger.lease_seconds",
+        60,
+    ),
+    (
+        {"trigger": {"visibility_seconds": 419}},
+        "environments.dev.trigger.visibility_seconds",
+        419,
+    ),
+    (
+        {"trigger": {"lease_seconds": 500}},
+        "environments.dev.trigger.visibility_seconds",
+        420,
+    ),
+    ({"trigger": {"attempts": 600}}, "environments.dev.trigger.attempts", 600),
+    (
+        {"trigger": {"longest_deferral_seconds": 600}},
+        "environments.dev.trigger.attempts",
+        1_000,
+    ),
+    (
+        {"trigger": {"most_active_steps": 230, "concurrency": 26}},
+        "environments.dev.trigger.most_active_steps",
+        230,
+    ),
+    (
+        {"trigger": {"look_back_hours": 720, "claim_days": 30}},
+        "environments.dev.trigger.look_back_hours",
+        720,
+    ),
+    (
+        {"trigger": {"look_back_hours": 2, "forgotten_minutes": 120}},
+        "environments.dev.trigger.look_back_hours",
+        2,
+    ),
+    (
+        {"maintenance": {"schedule": "daily"}},
+        "environments.dev.maintenance.schedule",
+        "daily",
+    ),
+    (
+        {"cluster": {"mode": "on_demand", "scaling": "yarn_memory"}},
+        "environments.dev.cluster.scaling",
+        "yarn_memory",
+    ),
+    (
+        {"cluster": {"mode": "on_demand", "termination_protection": True}},
+        "environments.dev.cluster.termination_protection",
+        True,
+    ),
     ({"trigger": {"timeout_seconds": 901}}, "environments.dev.trigger.timeout_seconds", 901),
     (
         {"monitoring": {"log_retention_days": 2}},

@@ -66,6 +66,8 @@ def test_alarms_cover_every_hop(dev: Synthesis) -> None:
         "DeliveryBehind": ("KinesisMillisBehindLatest", above, 1_800_000),
         "ConversionFailing": ("FailedConversion.Records", above, 0),
         "TriggerFailing": ("Errors", above, 0),
+        "OutcomeFailing": ("Errors", above, 0),
+        "SweepFailing": ("Errors", above, 0),
         "ObjectsUntaken": ("ApproximateAgeOfOldestMessage", above, 600),
         "DeadLetters": ("ApproximateNumberOfMessagesVisible", above, 0),
         "StepsFailing": ("MatchedEvents", above, 0),
@@ -121,7 +123,7 @@ def test_one_alarm_stands_for_the_whole_pipeline(synthesis: Synthesis) -> None:
     [composite] = synthesis.resources("AWS::CloudWatch::CompositeAlarm")
     text, references = rendered(composite["Properties"]["AlarmRule"])
     assert text.startswith("(ALARM(")
-    assert text.count(" OR ") == 16
+    assert text.count(" OR ") == 18
     named = {reference["Fn::GetAtt"][0] for reference in references.values()}
     resources = synthesis.documents[StackRole.MONITORING]["Resources"]
     assert named == {
@@ -163,6 +165,19 @@ def test_the_dashboard_has_a_row_for_each_part_that_there_is(configured: Configu
     ]
 
 
+def test_the_dashboard_shows_every_function_that_there_is(configured: Configured) -> None:
+    synthesis = configured(delivery={"transform": True}, consumer_function={"enabled": True})
+    functions = [
+        resource
+        for resource in synthesis.resources("AWS::Lambda::Function")
+        if str(resource["Properties"]["Handler"]).startswith("lambda_src.")
+    ]
+    for name in ("Errors", "Throttles", "Duration"):
+        assert dashboard(synthesis).count(f'["AWS/Lambda","{name}","FunctionName"') == len(
+            functions
+        )
+
+
 def test_alarms_link_to_their_part_of_the_runbook(configured: Configured) -> None:
     synthesis = configured(monitoring={"runbook_url": "https://wiki.example.org/tidelake"})
     assert alarms(synthesis)["TriggerFailing"]["AlarmDescription"].endswith(
@@ -186,11 +201,11 @@ def test_alarms_are_posted_to_each_configured_url(configured: Configured) -> Non
     ],
 )
 def test_a_step_that_failed_and_a_cluster_that_ended_are_told_to_the_topic(
-    detail_type: str, states: list[str], synthesis: Synthesis
+    detail_type: str, states: list[str], persistent: Synthesis
 ) -> None:
-    rule_id, pattern = rule(synthesis, detail_type)
+    rule_id, pattern = rule(persistent, detail_type)
     assert pattern["detail"] == {"clusterId": [{"Ref": ANY}], "state": states}
-    resources = synthesis.documents[StackRole.MONITORING]["Resources"]
+    resources = persistent.documents[StackRole.MONITORING]["Resources"]
     [target] = resources[rule_id]["Properties"]["Targets"]
     assert resources[target["Arn"]["Ref"]]["Type"] == "AWS::SNS::Topic"
 
@@ -209,7 +224,10 @@ def test_clusters_that_come_and_go_are_known_by_their_names_and_may_end(tmp_path
         for entry in Template.from_stack(stack).find_resources("AWS::Events::Rule").values()
     ]
     assert patterns == [
-        {"name": [{"prefix": "curate-"}], "state": ["FAILED", "CANCELLED", "INTERRUPTED"]},
+        {
+            "name": [{"prefix": "curate-"}, {"prefix": "maintain-"}],
+            "state": ["FAILED", "CANCELLED", "INTERRUPTED"],
+        },
         {"name": ["tidelake-dev-processing"], "state": ["TERMINATED_WITH_ERRORS"]},
     ]
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import fields
+
+import pytest
 from aws_cdk.assertions import Match
 
-from tests.infra.conftest import JsonObject, Synthesis, listed
+from tests.infra.conftest import Configured, JsonObject, Synthesis, listed
 from tidelake.contract.deployment import StackRole
+from tidelake.contract.settings import StepOutcomeSettings, StepTriggerSettings, SweepSettings
 
 
 def only(synthesis: Synthesis, resource_type: str) -> JsonObject:
@@ -25,28 +30,39 @@ def statements_of(synthesis: Synthesis, policy_id: str) -> list[JsonObject]:
     return statements
 
 
-def test_cluster_runs_spark_hadoop_and_hive_of_one_release(synthesis: Synthesis) -> None:
-    cluster = only(synthesis, "AWS::EMR::Cluster")
+def environment_of(synthesis: Synthesis, package: str) -> JsonObject:
+    """The environment variables of one function."""
+    [found] = [
+        function["Properties"]["Environment"]["Variables"]
+        for function in synthesis.resources("AWS::Lambda::Function")
+        if function["Properties"]["Handler"] == f"lambda_src.{package}.handler.handler"
+    ]
+    variables: JsonObject = found
+    return variables
+
+
+def test_cluster_runs_spark_hadoop_and_hive_of_one_release(persistent: Synthesis) -> None:
+    cluster = only(persistent, "AWS::EMR::Cluster")
     assert cluster["ReleaseLabel"] == "emr-7.13.0"
     assert [entry["Name"] for entry in cluster["Applications"]] == ["Hadoop", "Hive", "Spark"]
 
 
-def test_cluster_outlives_its_steps(synthesis: Synthesis) -> None:
-    cluster = only(synthesis, "AWS::EMR::Cluster")
+def test_cluster_outlives_its_steps(persistent: Synthesis) -> None:
+    cluster = only(persistent, "AWS::EMR::Cluster")
     assert cluster["Instances"]["KeepJobFlowAliveWhenNoSteps"] is True
     assert "AutoTerminationPolicy" not in cluster
 
 
-def test_core_nodes_are_on_demand(synthesis: Synthesis) -> None:
-    instances = only(synthesis, "AWS::EMR::Cluster")["Instances"]
+def test_core_nodes_are_on_demand(persistent: Synthesis) -> None:
+    instances = only(persistent, "AWS::EMR::Cluster")["Instances"]
     assert instances["CoreInstanceGroup"]["Market"] == "ON_DEMAND"
     assert instances["MasterInstanceGroup"]["Market"] == "ON_DEMAND"
 
 
-def test_spark_knows_the_iceberg_catalog_of_the_lake(synthesis: Synthesis) -> None:
+def test_spark_knows_the_iceberg_catalog_of_the_lake(persistent: Synthesis) -> None:
     classifications = {
         entry["Classification"]: entry["ConfigurationProperties"]
-        for entry in only(synthesis, "AWS::EMR::Cluster")["Configurations"]
+        for entry in only(persistent, "AWS::EMR::Cluster")["Configurations"]
     }
     assert classifications["iceberg-defaults"] == {"iceberg.enabled": "true"}
     defaults = classifications["spark-defaults"]
@@ -58,30 +74,23 @@ def test_spark_knows_the_iceberg_catalog_of_the_lake(synthesis: Synthesis) -> No
     assert defaults["spark.pyspark.python"] == "/usr/bin/python3.11"
 
 
-def test_cluster_keeps_its_logs_in_the_lake(synthesis: Synthesis) -> None:
-    assert only(synthesis, "AWS::EMR::Cluster")["LogUri"]["Fn::Join"][1][-1] == "/emr-logs/"
+def test_cluster_keeps_its_logs_in_the_lake(persistent: Synthesis) -> None:
+    assert only(persistent, "AWS::EMR::Cluster")["LogUri"]["Fn::Join"][1][-1] == "/emr-logs/"
 
 
-def test_steps_run_one_at_a_time_by_default(synthesis: Synthesis) -> None:
-    assert only(synthesis, "AWS::EMR::Cluster")["StepConcurrencyLevel"] == 1
+def test_steps_run_one_at_a_time_by_default(persistent: Synthesis) -> None:
+    assert only(persistent, "AWS::EMR::Cluster")["StepConcurrencyLevel"] == 1
 
 
 def test_cluster_scales_where_the_most_exceeds_the_fewest(
     syntheses: dict[str, Synthesis],
 ) -> None:
     limits = {
-        environment: only(synthesis, "AWS::EMR::Cluster").get("ManagedScalingPolicy")
-        for environment, synthesis in syntheses.items()
+        environment: only(syntheses[environment], "AWS::EMR::Cluster").get("ManagedScalingPolicy")
+        for environment in ("local", "prod")
     }
     assert limits == {
         "local": None,
-        "dev": {
-            "ComputeLimits": {
-                "UnitType": "Instances",
-                "MinimumCapacityUnits": 1,
-                "MaximumCapacityUnits": 2,
-            }
-        },
         "prod": {
             "ComputeLimits": {
                 "UnitType": "Instances",
@@ -92,15 +101,18 @@ def test_cluster_scales_where_the_most_exceeds_the_fewest(
     }
 
 
-def test_cluster_refuses_termination_in_prod(prod: Synthesis, dev: Synthesis) -> None:
+def test_cluster_refuses_termination_in_prod(
+    prod: Synthesis, syntheses: dict[str, Synthesis]
+) -> None:
     assert only(prod, "AWS::EMR::Cluster")["Instances"]["TerminationProtected"] is True
-    assert only(dev, "AWS::EMR::Cluster")["Instances"]["TerminationProtected"] is False
+    local = only(syntheses["local"], "AWS::EMR::Cluster")
+    assert local["Instances"]["TerminationProtected"] is False
 
 
 def test_emr_finds_its_tag_on_all_that_it_touches(synthesis: Synthesis) -> None:
     tag = {"Key": "for-use-with-amazon-emr-managed-policies", "Value": "true"}
     for resource_type in (
-        "AWS::EMR::Cluster",
+        "AWS::EMR::Cluster",  # of dev, see the launch in test_cluster_spec.py
         "AWS::EC2::VPC",
         "AWS::EC2::Subnet",
         "AWS::EC2::SecurityGroup",
@@ -229,10 +241,15 @@ def test_queues_are_encrypted(synthesis: Synthesis) -> None:
     assert [queue["Properties"]["SqsManagedSseEnabled"] for queue in queues] == [True, True]
 
 
-def test_an_event_becomes_a_dead_letter_after_five_receives(synthesis: Synthesis) -> None:
+def test_waiting_alone_makes_no_dead_letter_while_the_queue_keeps_the_message(
+    synthesis: Synthesis,
+) -> None:
     synthesis.template(StackRole.PROCESSING).has_resource_properties(
-        "AWS::SQS::Queue", {"RedrivePolicy": {"maxReceiveCount": 5}}
+        "AWS::SQS::Queue",
+        {"RedrivePolicy": {"maxReceiveCount": 1_000}, "MessageRetentionPeriod": 1_209_600},
     )
+    trigger = environment_of(synthesis, "step_trigger")
+    assert trigger["TIDELAKE_LONGEST_DEFERRAL_SECONDS"] == "1800"
 
 
 def test_an_event_stays_hidden_for_six_time_limits_and_a_window(dev: Synthesis) -> None:
@@ -243,7 +260,8 @@ def test_an_event_stays_hidden_for_six_time_limits_and_a_window(dev: Synthesis) 
 
 def test_trigger_is_handed_batches_and_reports_single_failures(dev: Synthesis) -> None:
     mapping = only(dev, "AWS::Lambda::EventSourceMapping")
-    assert (mapping["BatchSize"], mapping["MaximumBatchingWindowInSeconds"]) == (100, 60)
+    assert (mapping["BatchSize"], mapping["MaximumBatchingWindowInSeconds"]) == (1_000, 60)
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 5}
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
@@ -258,35 +276,131 @@ def test_trigger_runs_its_handler_on_python_3_13(synthesis: Synthesis) -> None:
     )
 
 
-def test_trigger_is_told_all_that_it_reads(dev: Synthesis) -> None:
-    [function] = [
-        resource["Properties"]
-        for resource in dev.resources("AWS::Lambda::Function")
-        if resource["Properties"]["Runtime"] == "python3.13"
-    ]
-    assert sorted(function["Environment"]["Variables"]) == [
-        "TIDELAKE_CLUSTER_ID",
-        "TIDELAKE_DATABASE",
-        "TIDELAKE_ENVIRONMENT",
-        "TIDELAKE_JOB_URI",
-        "TIDELAKE_LAKE_BUCKET",
-        "TIDELAKE_PY_FILES_URI",
-    ]
-    assert function["Environment"]["Variables"]["TIDELAKE_DATABASE"] == "streaming_db"
+@pytest.mark.parametrize(
+    ("package", "settings"),
+    [
+        ("step_trigger", StepTriggerSettings),
+        ("step_outcome", StepOutcomeSettings),
+        ("sweep", SweepSettings),
+    ],
+)
+def test_each_function_is_told_all_that_it_reads(
+    package: str, settings: type, dev: Synthesis
+) -> None:
+    variables = environment_of(dev, package)
+    assert sorted(variables) == sorted(f"TIDELAKE_{f.name.upper()}" for f in fields(settings))
+    assert variables["TIDELAKE_ENVIRONMENT"] == "dev"
 
 
-def test_trigger_may_add_steps_to_this_cluster_alone(synthesis: Synthesis) -> None:
+def test_invocation_ends_before_its_lease_and_the_lease_before_the_message_is_seen_again(
+    synthesis: Synthesis,
+) -> None:
+    lease = int(environment_of(synthesis, "step_trigger")["TIDELAKE_LEASE_SECONDS"])
+    [timeout] = [
+        function["Properties"]["Timeout"]
+        for function in synthesis.resources("AWS::Lambda::Function")
+        if "step_trigger" in function["Properties"]["Handler"]
+    ]
+    [hidden] = [
+        queue["Properties"]["VisibilityTimeout"]
+        for queue in synthesis.resources("AWS::SQS::Queue")
+        if "VisibilityTimeout" in queue["Properties"]
+    ]
+    assert timeout < lease < hidden
+
+
+def test_trigger_may_add_steps_to_this_cluster_alone(persistent: Synthesis) -> None:
     [statement] = [
         statement
-        for statement in statements_of(synthesis, "TriggerSubmitRole")
+        for statement in statements_of(persistent, "TriggerSubmitRole")
         if "elasticmapreduce:AddJobFlowSteps" in statement["Action"]
     ]
     assert statement["Action"] == [
         "elasticmapreduce:AddJobFlowSteps",
+        "elasticmapreduce:DescribeCluster",
         "elasticmapreduce:ListSteps",
     ]
     assert statement["Resource"]["Fn::Join"][1][-2] == ":cluster/"
     assert "Ref" in statement["Resource"]["Fn::Join"][1][-1]
+    text = json.dumps(statements_of(persistent, "TriggerSubmitRole"))
+    assert "RunJobFlow" not in text
+    assert "PassRole" not in text
+
+
+def test_trigger_on_demand_may_launch_and_feed_clusters_of_its_environment_alone(
+    dev: Synthesis,
+) -> None:
+    by_sid = {s.get("Sid"): s for s in statements_of(dev, "TriggerSubmitRole")}
+    assert by_sid["LaunchCluster"]["Condition"] == {
+        "StringEquals": {"elasticmapreduce:RequestTag/Environment": "dev"}
+    }
+    assert by_sid["SubmitSteps"]["Condition"] == {
+        "StringEquals": {"elasticmapreduce:ResourceTag/Environment": "dev"}
+    }
+    for sid, service in (
+        ("GiveServiceItsRole", "elasticmapreduce.amazonaws.com"),
+        ("GiveNodesTheirRole", "ec2.amazonaws.com"),
+    ):
+        assert by_sid[sid]["Condition"] == {"StringEquals": {"iam:PassedToService": service}}
+        assert "Fn::GetAtt" in by_sid[sid]["Resource"]
+
+
+def test_batches_survive_stack_deletion_in_prod_alone(prod: Synthesis, dev: Synthesis) -> None:
+    def table(synthesis: Synthesis) -> JsonObject:
+        [found] = synthesis.resources("AWS::DynamoDB::Table")
+        return found
+
+    kept, gone = table(prod), table(dev)
+    assert (kept["DeletionPolicy"], gone["DeletionPolicy"]) == ("Retain", "Delete")
+    recovery = "PointInTimeRecoverySpecification"
+    assert kept["Properties"][recovery] == {"PointInTimeRecoveryEnabled": True}
+    assert kept["Properties"]["DeletionProtectionEnabled"] is True
+    for found in (kept, gone):
+        assert found["Properties"]["SSESpecification"]["SSEType"] == "KMS"
+        assert found["Properties"]["TimeToLiveSpecification"] == {
+            "AttributeName": "expires_at",
+            "Enabled": True,
+        }
+
+
+def test_batches_are_followed_on_events_and_on_a_schedule(synthesis: Synthesis) -> None:
+    rules = [
+        rule["Properties"]
+        for rule in synthesis.documents[StackRole.PROCESSING]["Resources"].values()
+        if rule["Type"] == "AWS::Events::Rule"
+    ]
+    steps = [
+        rule["EventPattern"]["detail"]
+        for rule in rules
+        if rule.get("EventPattern", {}).get("detail-type") == ["EMR Step Status Change"]
+    ]
+    assert [(detail["name"], detail["state"]) for detail in steps] == [
+        (
+            [{"prefix": "curate-"}, {"prefix": "maintain-"}],
+            ["COMPLETED", "FAILED", "CANCELLED", "INTERRUPTED"],
+        )
+    ]
+    assert [r["ScheduleExpression"] for r in rules if "ScheduleExpression" in r] == [
+        "rate(15 minutes)"
+    ]
+
+
+def test_maintenance_is_asked_for_through_the_queue_of_the_trigger(
+    configured: Configured,
+) -> None:
+    synthesis = configured(maintenance={"schedule": "rate(1 days)", "snapshot_days": 3})
+    schedule = only(synthesis, "AWS::Scheduler::Schedule")
+    assert schedule["ScheduleExpression"] == "rate(1 days)"
+    assert schedule["Target"]["Input"] == '{"tidelake": "maintain"}'
+    trigger = environment_of(synthesis, "step_trigger")
+    assert trigger["TIDELAKE_SNAPSHOT_DAYS"] == "3"
+    assert trigger["TIDELAKE_MAINTAIN_URI"]
+
+
+def test_no_schedule_asks_for_nothing(configured: Configured) -> None:
+    synthesis = configured(maintenance={"schedule": ""})
+    assert synthesis.resources("AWS::Scheduler::Schedule") == []
+    assert environment_of(synthesis, "step_trigger")["TIDELAKE_MAINTAIN_URI"] == ""
 
 
 def test_trigger_may_write_manifests_and_read_no_object(synthesis: Synthesis) -> None:

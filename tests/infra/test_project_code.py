@@ -35,7 +35,7 @@ def files_in(asset: assets.Asset, app: cdk.App) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
-def test_function_zip_holds_its_package_and_the_contract_alone(
+def test_function_zip_holds_the_packages_that_it_names_and_the_contract_alone(
     project: Path, tmp_path: Path
 ) -> None:
     app = cdk.App(outdir=str(tmp_path / "out"))
@@ -43,15 +43,16 @@ def test_function_zip_holds_its_package_and_the_contract_alone(
     (project / "lambda_src" / "step_trigger" / "handler.pyc").touch()
     (project / "lambda_src" / "another").mkdir()
     (project / "lambda_src" / "another" / "handler.py").touch()
-    project_code.function_code("step_trigger").bind(stack)
+    project_code.function_code("step_trigger", "batches").bind(stack)
     code = stack.node.find_child("Code")
     assert isinstance(code, assets.Asset)
     contract = {
         f"tidelake/contract/{path.name}" for path in (PROJECT / "tidelake/contract").glob("*.py")
     }
     package = {
-        f"lambda_src/step_trigger/{path.name}"
-        for path in (PROJECT / "lambda_src/step_trigger").glob("*.py")
+        f"lambda_src/{name}/{path.name}"
+        for name in ("step_trigger", "batches")
+        for path in (PROJECT / "lambda_src" / name).glob("*.py")
     }
     assert files_in(code, app) == {
         "tidelake/__init__.py",

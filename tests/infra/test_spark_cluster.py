@@ -145,14 +145,14 @@ def test_managed_scaling_needs_no_role_of_its_own(prod: Synthesis) -> None:
     assert "AutoScalingRole" not in cluster(prod)
 
 
-def test_cluster_encrypts_at_rest_with_the_lake_key(synthesis: Synthesis) -> None:
+def test_cluster_encrypts_at_rest_with_the_lake_key(persistent: Synthesis) -> None:
     [security_id] = [
         name
-        for name, resource in synthesis.documents[StackRole.PROCESSING]["Resources"].items()
+        for name, resource in persistent.documents[StackRole.PROCESSING]["Resources"].items()
         if resource["Type"] == "AWS::EMR::SecurityConfiguration"
     ]
-    assert cluster(synthesis)["SecurityConfiguration"] == {"Ref": security_id}
-    encryption = security(synthesis)["EncryptionConfiguration"]
+    assert cluster(persistent)["SecurityConfiguration"] == {"Ref": security_id}
+    encryption = security(persistent)["EncryptionConfiguration"]
     assert encryption["EnableAtRestEncryption"] is True
     at_rest = encryption["AtRestEncryptionConfiguration"]
     assert at_rest["S3EncryptionConfiguration"]["EncryptionMode"] == "SSE-KMS"

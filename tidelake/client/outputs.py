@@ -20,7 +20,7 @@ def read_outputs(cloudformation: Any, environment: str) -> dict[Output, str]:
         stack = role.stack_name(environment)
         values = _stack_outputs(cloudformation, stack)
         for output in Output:
-            if output.stack is role:
+            if output.stack is role and (output.always or output.key in values):
                 if output.key not in values:
                     raise ConfigurationError(
                         f"outputs of stack {stack}", sorted(values), f"one named {output.key}"

@@ -19,7 +19,7 @@ class StackRole(Enum):
 
 
 class Output(Enum):
-    """Outputs of the stacks, each with the stack that has it."""
+    """Outputs of the stacks, each with the stack that has it, and whether it always has."""
 
     LAKE_BUCKET = ("LakeBucketName", StackRole.STORAGE)
     DATABASE = ("DatabaseName", StackRole.STORAGE)
@@ -27,7 +27,8 @@ class Output(Enum):
     STREAM = ("StreamName", StackRole.INGESTION)
     DELIVERY_STREAM = ("DeliveryStreamName", StackRole.INGESTION)
     CLIENT_URL = ("ClientCodeUrl", StackRole.INGESTION)
-    CLUSTER = ("ClusterId", StackRole.PROCESSING)
+    CLUSTER = ("ClusterId", StackRole.PROCESSING, False)
+    """Only where the cluster is persistent."""
     TRIGGER_FUNCTION = ("TriggerFunctionName", StackRole.PROCESSING)
     TRIGGER_QUEUE = ("TriggerQueueUrl", StackRole.PROCESSING)
     TRIGGER_DEAD_LETTERS = ("TriggerDeadLetterQueueUrl", StackRole.PROCESSING)
@@ -36,6 +37,7 @@ class Output(Enum):
     DASHBOARD = ("DashboardName", StackRole.MONITORING)
     ALARM_TOPIC = ("AlarmTopicArn", StackRole.MONITORING)
 
-    def __init__(self, key: str, stack: StackRole) -> None:
+    def __init__(self, key: str, stack: StackRole, always: bool = True) -> None:
         self.key = key
         self.stack = stack
+        self.always = always

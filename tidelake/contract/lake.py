@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 RAW_PREFIX = "streaming-data/"
 ERROR_PREFIX = "streaming-errors/"
 CURATED_PREFIX = "processed-data/"
@@ -36,6 +38,11 @@ def is_raw_data(key: str, size: int) -> bool:
     """Whether an object holds raw events: a non-empty object of the raw zone, not a marker."""
     name = key.rsplit("/", 1)[-1]
     return key.startswith(RAW_PREFIX) and size > 0 and bool(name) and name[0] not in "_."
+
+
+def raw_hour_prefix(hour: datetime) -> str:
+    """Prefix of the raw objects that arrived in an hour, UTC, as Firehose writes them."""
+    return f"{RAW_PREFIX}year={hour:%Y}/month={hour:%m}/day={hour:%d}/hour={hour:%H}/"
 
 
 def manifest_key(batch_id: str) -> str:

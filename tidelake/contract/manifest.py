@@ -7,9 +7,6 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-STEP_NAME_PREFIX = "curate-"
-"""How the name of every step starts."""
-
 
 @dataclass(frozen=True, slots=True, order=True)
 class RawObject:
@@ -39,9 +36,10 @@ class Manifest:
         listing = "\n".join(f"{o.bucket}\t{o.key}\t{o.version_id}" for o in distinct)
         return cls(hashlib.sha256(listing.encode()).hexdigest()[:32], distinct)
 
-    @property
-    def step_name(self) -> str:
-        return f"{STEP_NAME_PREFIX}{self.batch_id}"
+    def halves(self) -> tuple[Manifest, Manifest]:
+        """Two batches of half the objects each; needs two objects or more."""
+        middle = len(self.objects) // 2
+        return Manifest.of(self.objects[:middle]), Manifest.of(self.objects[middle:])
 
     def to_json(self) -> str:
         return json.dumps(

@@ -78,6 +78,8 @@ def consume(target: Target, request: ConsumeRequest, console: Console) -> Proces
             # The record in hand may not be done, so what was saved last is what counts.
             consuming.detail = "interrupted"
     console.print(f"{done.handled:,} events, {done.dead:,} dead letters", highlight=False)
+    if done.dead:
+        console.print(f"set aside, with the reason: {request.dead_letter_file}", soft_wrap=True)
     return done
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,27 +130,25 @@ def _follow(options: SendOptions, console: Console) -> SendReport:
         DeadLetterFile(options.dead_letter_file) as dead_letters,
         stage(console, f"follow {', '.join(options.inputs)} to {stream}") as sending,
     ):
-        producer = Producer(transport, stream, dead_letters, options.producer)
-
-        def settle() -> None:
-            producer.flush()
-            commit()
-
-        def commit() -> None:
-            dead_letters.sync()
-            files.commit(files.position)
-
         files = FollowedFiles(
             options.inputs,
             EventBuilder(options.source, options.source_options),
             positions,
             stop=stop.is_requested,
-            settle=settle,
+            before_save=dead_letters.sync,
             on_loss=warn,
             sleep=stop.sleep,
         )
-        report = send(files, producer, dead_letters, on_progress=showing(sending))
-        commit()
-        files.close()
+
+        def settled(line_positions: Sequence[object]) -> None:
+            last = line_positions[-1]
+            assert isinstance(last, int)  # noqa: S101 - narrows the type: `send` puts them
+            files.commit(last)
+
+        with closing(files):
+            producer = Producer(
+                transport, stream, dead_letters, options.producer, on_settled=settled
+            )
+            report = send(files, producer, dead_letters, on_progress=showing(sending))
     print_report(console, report, options.dead_letter_file)
     return report

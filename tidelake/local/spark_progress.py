@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tidelake.contract.errors import PipelineError
+from tidelake.contract.steps import StepName
 from tidelake.local.command import tail
 from tidelake.local.pipeline import STEP_ENDED, Pipeline
 from tidelake.local.summary import StepOutcome
@@ -29,11 +30,12 @@ class SparkProgress:
         dead = pipeline.dead_messages()
         if dead:
             raise PipelineError(f"the trigger gave up on {dead} object events")
-        completed = {step.name for step in steps if step.state == "COMPLETED"}
+        names = (StepName.parse(step.name) for step in steps if step.state == "COMPLETED")
+        completed = {name.batch_id for name in names if name is not None}
         curated = {
             raw_object.key
             for manifest in pipeline.manifests()
-            if manifest.step_name in completed
+            if manifest.batch_id in completed
             for raw_object in manifest.objects
         }
         raw = set(pipeline.raw_keys())

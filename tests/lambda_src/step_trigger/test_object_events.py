@@ -6,13 +6,22 @@ import json
 
 import pytest
 
-from lambda_src.step_trigger.object_events import MalformedMessageError, created_objects
+from lambda_src.step_trigger.object_events import MalformedMessageError, read_message
 from tests.lambda_src.conftest import LoadEvent
 from tidelake.contract.manifest import RawObject
+from tidelake.contract.trigger_messages import (
+    MAINTAIN_BODY,
+    Maintain,
+    Retry,
+    Submit,
+    objects_body,
+    retry_body,
+    submit_body,
+)
 
 
 def test_an_event_bridge_event_keeps_its_key_as_it_is(load_event: LoadEvent) -> None:
-    assert created_objects(json.dumps(load_event("event_bridge_object_created"))) == [
+    assert objects_in(json.dumps(load_event("event_bridge_object_created"))) == [
         RawObject(
             bucket="lake",
             key="streaming-data/year=2026/month=11/day=12/hour=00/part+1%2F.parquet",
@@ -23,7 +32,7 @@ def test_an_event_bridge_event_keeps_its_key_as_it_is(load_event: LoadEvent) -> 
 
 
 def test_the_key_of_an_s3_notification_is_decoded(load_event: LoadEvent) -> None:
-    assert created_objects(json.dumps(load_event("s3_notification"))) == [
+    assert objects_in(json.dumps(load_event("s3_notification"))) == [
         RawObject(
             bucket="lake",
             key="streaming-data/year=2026/month=11/my file+1.parquet",
@@ -36,7 +45,13 @@ def test_the_key_of_an_s3_notification_is_decoded(load_event: LoadEvent) -> None
 def test_the_key_of_an_s3_notification_is_decoded_once(load_event: LoadEvent) -> None:
     event = load_event("s3_notification")
     event["Records"][0]["s3"]["object"]["key"] = "streaming-data/100%2525.parquet"
-    assert [o.key for o in created_objects(json.dumps(event))] == ["streaming-data/100%25.parquet"]
+    assert [o.key for o in objects_in(json.dumps(event))] == ["streaming-data/100%25.parquet"]
+
+
+def objects_in(body: str) -> list[RawObject]:
+    found = read_message(body)
+    assert isinstance(found, list)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -54,19 +69,19 @@ def test_an_object_of_a_bucket_without_versions_has_none(
     for step in path:
         part = part[step]  # type: ignore[index]  # a list is on the way, and an int to index it
     del part[version]
-    assert [o.version_id for o in created_objects(json.dumps(event))] == [""]
+    assert [o.version_id for o in objects_in(json.dumps(event))] == [""]
 
 
 def test_the_test_event_of_s3_holds_no_object(load_event: LoadEvent) -> None:
-    assert created_objects(json.dumps(load_event("s3_test_event"))) == []
+    assert objects_in(json.dumps(load_event("s3_test_event"))) == []
 
 
 def test_a_deletion_holds_no_object(load_event: LoadEvent) -> None:
     bridged = load_event("event_bridge_object_created") | {"detail-type": "Object Deleted"}
     notified = load_event("s3_notification")
     notified["Records"][0]["eventName"] = "ObjectRemoved:Delete"
-    assert created_objects(json.dumps(bridged)) == []
-    assert created_objects(json.dumps(notified)) == []
+    assert objects_in(json.dumps(bridged)) == []
+    assert objects_in(json.dumps(notified)) == []
 
 
 @pytest.mark.parametrize(
@@ -87,6 +102,10 @@ def test_a_deletion_holds_no_object(load_event: LoadEvent) -> None:
             '{"source": "aws.s3", "detail-type": "Object Created", "detail": {"object": {}}}',
             "bucket is missing or of the wrong type",
         ),
+        ('{"tidelake": "other"}', "message of tidelake lacks a field"),
+        ('{"tidelake": "submit", "batch_id": "b"}', "message of tidelake lacks a field"),
+        ('{"tidelake": "retry", "batch_id": 7}', "message of tidelake lacks a field"),
+        ('{"tidelake": "objects", "objects": [{}]}', "message of tidelake lacks a field"),
         ('{"Records": {}}', "Records is missing or of the wrong type"),
         ('{"Records": ["x"]}', "record is no JSON object"),
         ('{"Records": [{"eventSource": "aws:sns"}]}', "eventSource is not aws:s3"),
@@ -94,7 +113,7 @@ def test_a_deletion_holds_no_object(load_event: LoadEvent) -> None:
 )
 def test_what_is_no_object_event_is_refused_with_its_reason(body: str, reason: str) -> None:
     with pytest.raises(MalformedMessageError) as error:
-        created_objects(body)
+        read_message(body)
     assert str(error.value) == reason
 
 
@@ -102,4 +121,21 @@ def test_a_size_that_is_no_number_is_refused(load_event: LoadEvent) -> None:
     event = load_event("event_bridge_object_created")
     event["detail"]["object"]["size"] = "1024"
     with pytest.raises(MalformedMessageError, match="size is missing or of the wrong type"):
-        created_objects(json.dumps(event))
+        objects_in(json.dumps(event))
+
+
+@pytest.mark.parametrize(
+    ("body", "command"),
+    [
+        (submit_body("b1", 2), Submit("b1", 2)),
+        (retry_body("b1", "why"), Retry("b1")),
+        (MAINTAIN_BODY, Maintain()),
+    ],
+)
+def test_what_the_pipeline_asks_of_itself_is_understood(body: str, command: object) -> None:
+    assert read_message(body) == command
+
+
+def test_objects_that_the_sweep_found_are_taken_as_they_are() -> None:
+    objects = [RawObject("lake", "streaming-data/a%2Fb+c", "v1", 10)]
+    assert read_message(objects_body(objects)) == objects

@@ -1,5 +1,8 @@
-"""PutRecords with AWS's limits: MiniStack takes 5 MiB at once, AWS 10 MiB; and it takes calls without
-a record and keys without a character, which only a boto3 client's own checks keep from it."""
+"""PutRecords with AWS's limits: MiniStack takes 5 MiB at once, AWS 10 MiB.
+
+MiniStack also takes calls without a record and keys without a character, which only the checks of a
+boto3 client keep from it.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Follows each batch to its end, as EMR tells of steps and clusters."""

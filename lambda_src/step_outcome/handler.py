@@ -1,0 +1,72 @@
+"""Entry point: one of EMR's events in, a batch done, tried again, halved or set aside."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from lambda_src.batches.clients import Clients
+from lambda_src.batches.following import Following
+from lambda_src.batches.items import BatchState
+from lambda_src.batches.outcomes import Counts
+from lambda_src.telemetry import log, publish
+from tidelake.contract.metrics import Metric
+from tidelake.contract.settings import StepOutcomeSettings
+from tidelake.contract.steps import StepName
+
+_STEP_EVENT = "EMR Step Status Change"
+_CLUSTER_EVENT = "EMR Cluster State Change"
+
+
+def handler(event: Mapping[str, Any], _context: object) -> None:
+    """Act on one event of EventBridge; errors are raised, so that Lambda calls again.
+
+    Events of other environments' steps and clusters change nothing. What no event tells, the
+    sweep finds.
+    """
+    following = _following()
+    kind, detail = event["detail-type"], event["detail"]
+    counts: Counts = {}
+    if kind == _STEP_EVENT:
+        counts = step_changed(following, detail)
+    elif kind == _CLUSTER_EVENT and detail["name"] == following.settings.cluster_name:
+        counts = cluster_ended(following, detail)
+    log("event handled", kind=kind, cluster=detail["clusterId"], state=detail["state"])
+    if counts:
+        publish(counts, environment=following.settings.environment)
+
+
+def step_changed(following: Following[StepOutcomeSettings], detail: Mapping[str, Any]) -> Counts:
+    """Follow the batch of one step."""
+    name = StepName.parse(detail["name"])
+    batch = None if name is None else following.table.batch(name.batch_id)
+    if batch is None or batch.step_name != detail["name"]:
+        return {}
+    if batch.state is BatchState.RECORDED:
+        # The step is there, and its trigger has not said so: cut short, or not so far yet.
+        started = following.outcomes.started(batch, detail["clusterId"], detail["stepId"])
+        batch = following.table.batch(batch.batch_id) if started is None else started
+    if batch is None or batch.state is not BatchState.SUBMITTED:
+        return {}
+    if detail["stepId"] != batch.step_id:
+        # A second step of the same attempt, which leaves a batch alone that the first has done.
+        return {}
+    return following.outcomes.follow(batch)
+
+
+def cluster_ended(following: Following[StepOutcomeSettings], detail: Mapping[str, Any]) -> Counts:
+    """Follow all batches that a cluster took along."""
+    counts = following.follow_each(
+        batch
+        for batch in following.table.batches(BatchState.SUBMITTED)
+        if batch.cluster_id == detail["clusterId"]
+    )
+    failed = detail["state"] == "TERMINATED_WITH_ERRORS"
+    return {**counts, Metric.CLUSTERS_FAILED: 1} if failed else counts
+
+
+@functools.cache
+def _following() -> Following[StepOutcomeSettings]:
+    return Following.of(StepOutcomeSettings.from_env(os.environ), Clients())
