@@ -10,7 +10,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
 
-from tidelake.client.aggregation import GATHERED_EVENTS, AggregatingPacker, ShardMap
+from tidelake.client.aggregation import (
+    GATHERED_EVENTS,
+    AggregatingPacker,
+    ShardMap,
+)
 from tidelake.client.backlog import Backlog, Wait
 from tidelake.client.batching import (
     MAX_RECORD_BYTES,
@@ -89,13 +93,14 @@ class Producer:
         )
         shard_map = ShardMap(transport, stream) if options.aggregate else None
         packer = PlainPacker() if shard_map is None else AggregatingPacker(shard_map)
+        batch = options.batch
         queue = OrderedQueue if options.ordered else UnorderedQueue
         self._backlog = Backlog(
             self._lock,
-            queue(packer, options.batch),
-            options.batch,
+            queue(packer, batch),
+            batch,
             self._settlement,
-            gathered_events=GATHERED_EVENTS if options.aggregate else options.batch.max_records,
+            gathered_events=GATHERED_EVENTS if options.aggregate else batch.max_records,
             put_timeout_seconds=options.put_timeout_seconds,
             clock=clock,
             wait=wait,
