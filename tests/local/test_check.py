@@ -180,6 +180,13 @@ def test_a_period_leaves_other_hours_out(balanced: ALake) -> None:
     assert len(check(balanced, Period(until=eleven)).problems) == 1
 
 
+def test_a_period_begins_with_the_hour_that_its_start_lies_in(balanced: ALake) -> None:
+    half_past_ten = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
+
+    assert len(check(balanced, Period.between(half_past_ten, None)).hours) == 2
+    assert check(balanced, Period.between(None, half_past_ten)).hours == []
+
+
 def test_receipts_that_all_arrived_balance(balanced: ALake, tmp_path: Path) -> None:
     receipts = tmp_path / "receipts"
     receipts.write_text("1\n2\n2\n5\n")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +19,7 @@ from tidelake.client.outputs import read_outputs
 from tidelake.client.producer import Producer
 from tidelake.client.send import InputCounts, SendProgress, check_input, send
 from tidelake.contract.deployment import Output
-from tidelake.contract.errors import CommandError, LocalAwsError, PipelineError
+from tidelake.contract.errors import LocalAwsError, PipelineError
 from tidelake.local.cdk import LocalCdk
 from tidelake.local.check_report import print_check
 from tidelake.local.demo_input import DemoInput, FileInput, SimulatedInput
@@ -34,8 +32,8 @@ from tidelake.local.lifecycle import STATE_DIR, LocalAws, local_status, running_
 from tidelake.local.observed import Period
 from tidelake.local.out_folder import claimed
 from tidelake.local.pipeline import Pipeline
-from tidelake.local.progress import Stage, stage
-from tidelake.local.report import print_report
+from tidelake.local.progress import stage
+from tidelake.local.report import print_kept, print_report
 from tidelake.local.results import read_results
 from tidelake.local.spark_progress import SparkProgress
 from tidelake.local.summary import RawCounts, StageSeconds, StepOutcome, StreamCounts, Summary
@@ -136,7 +134,7 @@ class _Demo:
         summary = self.summarize(pipeline, counts, stream, raw, steps, sent.truth, check)
         self.settle(summary, check)
         if self.options.keep:
-            self.say_where_to_look(pipeline)
+            print_kept(self.console, pipeline.endpoint, pipeline.outputs[Output.LAKE_BUCKET])
             local_aws.detach()
         else:
             self.destroy(cdk, local_aws)
@@ -170,28 +168,11 @@ class _Demo:
         """Bootstrap and deploy, with the templates made meanwhile."""
         with stage(self.console, "deploy the stacks with the CDK") as deploying:
             cdk = self._cdk(local_aws)
-            self._bootstrap_and_synth(cdk, deploying)
+            cdk.bootstrap_and_synth(deploying.heartbeat)
             cdk.deploy(deploying.heartbeat)
             deploying.detail = local_aws.endpoint
         self.seconds["deploy"] = deploying.seconds
         return cdk
-
-    def _bootstrap_and_synth(self, cdk: LocalCdk, deploying: Stage) -> None:
-        given_up = threading.Event()
-
-        def heartbeat(detail: str) -> None:
-            if given_up.is_set():
-                raise CommandError("cdk bootstrap was given up")
-            deploying.heartbeat(detail)
-
-        with ThreadPoolExecutor(max_workers=1) as aside:
-            bootstrapped = aside.submit(cdk.bootstrap, heartbeat)
-            try:
-                cdk.synth(deploying.heartbeat)
-                bootstrapped.result()
-            finally:
-                # Leaving the block waits for the thread, which Ctrl-C does not reach.
-                given_up.set()
 
     def _cdk(self, local_aws: LocalAws) -> LocalCdk:
         log_dir = self.options.out.resolve() / "logs"
@@ -331,22 +312,6 @@ class _Demo:
             leftovers = find_leftovers(local_aws.endpoint)
         if leftovers:
             raise PipelineError(f"cdk destroy left {', '.join(leftovers)}")
-
-    def say_where_to_look(self, pipeline: Pipeline) -> None:
-        bucket = pipeline.outputs[Output.LAKE_BUCKET]
-        for line in (
-            "",
-            f"Still running at {pipeline.endpoint}. Look around, for example with",
-            "  export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1",
-            f"  aws --endpoint-url {pipeline.endpoint} s3 ls s3://{bucket} --recursive",
-            "  .venv/bin/tidelake results",
-            "  .venv/bin/tidelake check",
-            "  .venv/bin/tidelake tail --from-start --limit 5",
-            "  .venv/bin/tidelake local status",
-            "and stop it with",
-            "  .venv/bin/tidelake local down",
-        ):
-            self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def _transport(self, pipeline: Pipeline) -> FastTransport:
         return FastTransport(local_client("kinesis", pipeline.endpoint))

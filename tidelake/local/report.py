@@ -18,6 +18,22 @@ def print_report(console: Console, summary: Summary) -> None:
     print_results(console, summary.results)
 
 
+def print_kept(console: Console, endpoint: str, bucket: str) -> None:
+    """Print where to look in a run that was left up, and how to end it."""
+    for line in (
+        "",
+        f"Still running at {endpoint}. Look around, for example with",
+        "  .venv/bin/tidelake results",
+        "  .venv/bin/tidelake check",
+        "  .venv/bin/tidelake tail --from-start --limit 5",
+        "  export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1",
+        f"  aws --endpoint-url {endpoint} s3 ls s3://{bucket} --recursive",
+        "and stop it with",
+        "  .venv/bin/tidelake local down",
+    ):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
 def print_status(console: Console, status: LocalStatus) -> None:
     """Print what runs, what is deployed on it, and what of that does nothing here."""
     if status.endpoint is None:
