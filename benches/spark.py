@@ -80,8 +80,9 @@ def _measure(spark: SparkSession, sizes: list[float], rounds: int) -> int:
             "Spark, warm": lambda work=work: _timed_jvm(spark, lambda: by_spark(spark, work)),  # type: ignore[misc]
             "DuckDB": lambda work=work: timed(lambda: by_duckdb(work)),  # type: ignore[misc]
         }
-        for warm_up in subjects.values():
-            warm_up()
+        if not rows:
+            for warm_up in subjects.values():
+                warm_up()
         medians = interleaved(subjects, rounds=rounds)
         for name, sample in medians.items():
             rate = millions * 1e6 / sample.cpu_seconds
@@ -104,7 +105,7 @@ def by_spark(spark: SparkSession, work: Work) -> None:
     batch = read_batch(spark, [file.as_uri() for file in work.files])
     events = distinct_events(batch.judged, WEB_LOG, "batch")
     events.write.parquet(f"{out}/events")
-    batch.judged.unpersist()
+    batch.release()
     written = spark.read.parquet(f"{out}/events")
     roles = ROLES[WEB_LOG.name]
     hourly(roles, written).write.parquet(f"{out}/hourly")

@@ -65,7 +65,7 @@ def curate(
             tables.merge_events(events, SOURCES[source], touched.days)
         renew(tables, batch.touched)
     finally:
-        batch.judged.unpersist()
+        batch.release()
     insertions = first_insertions(tables, batch)
     enter(tables, ledger_rows(spark, batch, manifest.batch_id, insertions), manifest.batch_id)
     return result_of(batch, manifest.batch_id, insertions)

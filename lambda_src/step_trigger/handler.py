@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -31,44 +30,44 @@ class DeferredError(TidelakeError):
     """An event that came by no queue cannot be taken now: whoever sent it has to try again."""
 
 
-@dataclass(frozen=True)
 class Deployed:
-    """The function's settings, and what it reaches."""
+    """The function's settings, and what it reaches, each made when first needed."""
 
-    settings: StepTriggerSettings
-    table: BatchTable
-    steps: EmrSteps
-    manifests: Manifests
-    queue: Queue
-    dead_letters: Queue
-    clients: Clients
-
-    @classmethod
-    def of(
-        cls, settings: StepTriggerSettings, clients: Clients, clock: Callable[[], float] = time.time
-    ) -> Deployed:
-        return cls(
-            settings=settings,
-            table=BatchTable(
-                clients.dynamodb,
-                settings.batches_table,
-                claim_days=settings.claim_days,
-                clock=clock,
-            ),
-            steps=EmrSteps(clients.emr),
-            manifests=Manifests(clients.s3, settings.lake_bucket),
-            queue=Queue(clients.sqs, settings.queue_url),
-            dead_letters=Queue(clients.sqs, settings.dead_letters_url),
-            clients=clients,
+    def __init__(
+        self,
+        settings: StepTriggerSettings,
+        clients: Clients,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.settings = settings
+        self._clients = clients
+        self.table = BatchTable(
+            clients.dynamodb, settings.batches_table, claim_days=settings.claim_days, clock=clock
         )
+
+    @cached_property
+    def steps(self) -> EmrSteps:
+        return EmrSteps(self._clients.emr)
+
+    @cached_property
+    def manifests(self) -> Manifests:
+        return Manifests(self._clients.s3, self.settings.lake_bucket)
+
+    @cached_property
+    def queue(self) -> Queue:
+        return Queue(self._clients.sqs, self.settings.queue_url)
+
+    @cached_property
+    def dead_letters(self) -> Queue:
+        return Queue(self._clients.sqs, self.settings.dead_letters_url)
 
     def clusters(self) -> Clusters:
         """The cluster of the stack, or the one that is launched on demand."""
         settings = self.settings
         if settings.cluster_id:
-            return PersistentCluster(self.clients.emr, settings.cluster_id)
+            return PersistentCluster(self._clients.emr, settings.cluster_id)
         return OnDemandCluster(
-            self.clients.emr,
+            self._clients.emr,
             self.table,
             name=settings.cluster_name,
             lease_seconds=settings.lease_seconds,
@@ -76,7 +75,7 @@ class Deployed:
         )
 
     def _launch_request(self) -> str:
-        parameter = self.clients.ssm.get_parameter(Name=self.settings.launch_parameter)
+        parameter = self._clients.ssm.get_parameter(Name=self.settings.launch_parameter)
         return str(parameter["Parameter"]["Value"])
 
 
@@ -145,6 +144,6 @@ def _report(inbox: Inbox, taken: Taken, launched: int, deferred: int, environmen
     publish(counts, environment=environment)
 
 
-@functools.cache
+@cache
 def _deployed() -> Deployed:
-    return Deployed.of(StepTriggerSettings.from_env(os.environ), Clients())
+    return Deployed(StepTriggerSettings.from_env(os.environ), Clients())

@@ -12,7 +12,7 @@ class MaintenanceConfig:
     """Compaction of small files, expiry of snapshots, removal of orphans."""
 
     schedule: str = option(
-        "",
+        "cron(30 2 * * ? *)",
         "When a maintenance step is asked for, in UTC; empty for never.",
         pattern=r"(cron\(\S+( \S+){5}\)|rate\(\d+ (minutes?|hours?|days?)\))?",
         pattern_text="empty, or an expression of EventBridge Scheduler, such as rate(1 days)",

@@ -8,8 +8,6 @@ from dataclasses import fields
 import pytest
 from aws_cdk.assertions import Match
 
-from stacks import processing_stack
-from stacks.constructs import project_code
 from tests.infra.conftest import Configured, JsonObject, Synthesis, listed
 from tidelake.contract.deployment import StackRole
 from tidelake.contract.settings import StepOutcomeSettings, StepTriggerSettings, SweepSettings
@@ -388,12 +386,8 @@ def test_batches_are_followed_on_events_and_on_a_schedule(synthesis: Synthesis) 
 
 
 def test_maintenance_is_asked_for_through_the_queue_of_the_trigger(
-    configured: Configured, monkeypatch: pytest.MonkeyPatch
+    configured: Configured,
 ) -> None:
-    one_job = project_code.spark_job
-    monkeypatch.setattr(
-        processing_stack, "spark_job", lambda scope, name, _: one_job(scope, name, "curate")
-    )
     synthesis = configured(maintenance={"schedule": "rate(1 days)", "snapshot_days": 3})
     schedule = only(synthesis, "AWS::Scheduler::Schedule")
     assert schedule["ScheduleExpression"] == "rate(1 days)"
@@ -401,6 +395,12 @@ def test_maintenance_is_asked_for_through_the_queue_of_the_trigger(
     trigger = environment_of(synthesis, "step_trigger")
     assert trigger["TIDELAKE_SNAPSHOT_DAYS"] == "3"
     assert trigger["TIDELAKE_MAINTAIN_URI"]
+
+
+def test_no_schedule_asks_for_nothing(configured: Configured) -> None:
+    synthesis = configured(maintenance={"schedule": ""})
+    assert synthesis.resources("AWS::Scheduler::Schedule") == []
+    assert environment_of(synthesis, "step_trigger")["TIDELAKE_MAINTAIN_URI"] == ""
 
 
 def test_trigger_may_write_manifests_and_read_no_object(synthesis: Synthesis) -> None:

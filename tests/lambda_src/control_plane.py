@@ -97,7 +97,7 @@ class ControlPlane:
             "dead_letters_url": self.dead_letters_url,
         }
         settings = StepTriggerSettings(**{**vars(TRIGGER_SETTINGS), **values, **changes})
-        return Deployed.of(settings, self.clients, self.clock)  # type: ignore[arg-type]  # stand-ins
+        return Deployed(settings, self.clients, self.clock)  # type: ignore[arg-type]  # stand-ins
 
     def following(self) -> Following[SweepSettings]:
         values = {"queue_url": self.queue_url, "dead_letters_url": self.dead_letters_url}

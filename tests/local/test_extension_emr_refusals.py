@@ -9,6 +9,7 @@ from tidelake.local.extension.emr.refusals import (
     modifiable,
     one_page,
     require_concurrency,
+    require_idle_timeout,
     require_json,
     require_valid_steps,
 )
@@ -70,3 +71,12 @@ def test_security_configuration_must_be_json() -> None:
     with pytest.raises(Refusal) as refused:
         require_json("{")
     assert refused.value.code == "InvalidRequestException"
+
+
+@pytest.mark.parametrize("seconds", [59, 604_801])
+def test_idle_time_outside_of_a_minute_to_a_week_is_refused(seconds: int) -> None:
+    with pytest.raises(Refusal) as refused:
+        require_idle_timeout({"IdleTimeout": seconds})
+    assert refused.value.code == "ValidationException"
+    require_idle_timeout({"IdleTimeout": 60})
+    require_idle_timeout({})

@@ -261,3 +261,32 @@ def test_cluster_without_a_place_for_logs_stores_none(tmp_path: Path, log_uri: s
     eventually(lambda: bench.states() == {"one": "FAILED"})
     assert bench.stored == {}
     assert "LogFile" not in bench.steps[0]["Status"]["FailureDetails"]
+
+
+def test_idle_cluster_ends_itself_after_its_limit(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    eventually(lambda: state_of(bench.cluster) == "WAITING")
+    bench.scheduler.set_idle_limit(bench.cluster, 0.05)
+    eventually(lambda: state_of(bench.cluster) == "TERMINATED")
+    assert bench.cluster["Status"]["StateChangeReason"]["Code"] == "ALL_STEPS_COMPLETED"
+
+
+def test_cluster_with_work_does_not_end_itself(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.scheduler.set_idle_limit(bench.cluster, 0.3)
+    bench.add("long")
+    eventually(lambda: bench.states() == {"long": "RUNNING"})
+    time.sleep(0.5)
+    assert state_of(bench.cluster) == "RUNNING"
+    bench.end("long")
+    eventually(lambda: state_of(bench.cluster) == "TERMINATED")
+    assert bench.states() == {"long": "COMPLETED"}
+
+
+def test_cluster_whose_limit_is_taken_away_stays(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    eventually(lambda: state_of(bench.cluster) == "WAITING")
+    bench.scheduler.set_idle_limit(bench.cluster, 0.2)
+    bench.scheduler.set_idle_limit(bench.cluster, None)
+    time.sleep(0.4)
+    assert state_of(bench.cluster) == "WAITING"

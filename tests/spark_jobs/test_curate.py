@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -160,3 +161,9 @@ def test_a_job_run_from_its_manifest_leaves_the_batchs_result(
         "objects": 1,
         "unreadable": 0,
     }
+
+
+def test_nothing_of_a_batch_stays_in_memory(lake: LocalLake) -> None:
+    lake.curate(lake.put_object("a.parquet", [request_row("e1")]))
+    jsc: Any = lake.spark.sparkContext._jsc
+    assert len(jsc.getPersistentRDDs()) == 0

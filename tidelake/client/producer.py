@@ -68,7 +68,7 @@ class Producer:
         `clock`, `wait` and `jitter` are those of batches and retries. Raises ConfigurationError if
         the spool or the receipts cannot be opened, DeliveryError as `put` does.
         """
-        self._options = options
+        self.options = options
         self._dead_letters = dead_letters
         self._lock = threading.Lock()
         self._uncommitted: deque[tuple[Entry, str]] = deque()
@@ -183,7 +183,7 @@ class Producer:
         """
         if not self._closed:
             try:
-                self._backlog.wait_until_idle(self._options.close_seconds)
+                self._backlog.wait_until_idle(self.options.close_seconds)
             finally:
                 # Also when a second signal interrupts the waiting.
                 self._closed = True

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from tidelake.client.dead_letters import DeadLetterFile
 from tidelake.client.producer import Producer
+from tidelake.client.producer_metrics import publishing, to_file
 from tidelake.contract.errors import InputError
 from tidelake.contract.events import LineOutcome, ParsedLine, RejectedLine
 
@@ -94,7 +96,8 @@ def send(
         seconds = clock() - started
         return SendProgress(lines, rejected, done.delivered, done.dead_lettered, seconds, skipped)
 
-    with producer:
+    metrics = producer.options.metrics
+    with nullcontext() if metrics is None else publishing(producer, to_file(metrics)), producer:
         for line in lines:
             if isinstance(line, ParsedLine):
                 accepted += 1

@@ -105,7 +105,7 @@ FLIPS: tuple[tuple[Changes, ...], ...] = (
     ({"trigger.look_back_hours": 72},),
     ({"trigger.forgotten_minutes": 10},),
     ({"trigger.overdue_minutes": 60},),
-    ({"maintenance.schedule": "rate(1 days)"},),
+    ({"maintenance.schedule": ""}, {"maintenance.schedule": "rate(1 days)"}),
     ({"maintenance.target_file_mib": 512},),
     ({"maintenance.snapshot_days": 1},),
     ({"maintenance.orphan_hours": 24},),

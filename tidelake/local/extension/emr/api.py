@@ -17,6 +17,7 @@ from tidelake.local.extension.emr.refusals import (
     modifiable,
     one_page,
     require_concurrency,
+    require_idle_timeout,
     require_json,
     require_valid_steps,
 )
@@ -26,6 +27,7 @@ Request: TypeAlias = Mapping[str, Any]
 Response: TypeAlias = tuple[int, dict[str, str], bytes]
 Handler: TypeAlias = Callable[[Request], Response]
 
+_AUTO_TERMINATION = "AutoTerminationPolicy"
 _KEPT_FROM_REQUEST = (
     "LogEncryptionKmsKeyId",
     "Configurations",
@@ -50,8 +52,7 @@ class EmrApi:
         self._scheduler = scheduler
         self._run_job_flow: Handler = ministack_emr._run_job_flow
         self._policies = {
-            name: AccountRegionScopedDict()
-            for name in ("ManagedScalingPolicy", "AutoTerminationPolicy")
+            name: AccountRegionScopedDict() for name in ("ManagedScalingPolicy", _AUTO_TERMINATION)
         }
         self._security_configurations = AccountRegionScopedDict()
 
@@ -89,6 +90,7 @@ class EmrApi:
         level = request.get("StepConcurrencyLevel", 1)
         require_concurrency(level)
         require_valid_steps(steps, level, active=0)
+        require_idle_timeout(request.get(_AUTO_TERMINATION, {}))
         status, _, body = self._run_job_flow({**request, "Steps": []})
         reply: dict[str, Any] = json.loads(body)
         if status != 200:
@@ -104,6 +106,7 @@ class EmrApi:
             if policy in request:
                 store[cluster["Id"]] = request[policy]
         self._scheduler.launch(cluster)
+        self._apply_idle_limit(cluster)
         if steps:
             self._scheduler.add_steps(cluster, steps)
         return reply
@@ -234,13 +237,21 @@ class EmrApi:
 
     def _put_policy(self, policy: str, request: Request) -> dict[str, Any]:
         cluster = modifiable(_cluster(request.get("ClusterId")))
+        if policy == _AUTO_TERMINATION:
+            require_idle_timeout(request.get(policy, {}))
         self._policies[policy][cluster["Id"]] = request.get(policy, {})
+        self._apply_idle_limit(cluster)
         return {}
 
     def _remove_policy(self, policy: str, request: Request) -> dict[str, Any]:
         cluster = modifiable(_cluster(request.get("ClusterId")))
         self._policies[policy].pop(cluster["Id"], None)
+        self._apply_idle_limit(cluster)
         return {}
+
+    def _apply_idle_limit(self, cluster: Record) -> None:
+        policy = self._policies[_AUTO_TERMINATION].get(cluster["Id"], {})
+        self._scheduler.set_idle_limit(cluster, policy.get("IdleTimeout"))
 
 
 def _answering(operation: Callable[[Request], dict[str, Any]]) -> Handler:

@@ -12,6 +12,7 @@ MAXIMUM_ACTIVE_STEPS = 256
 """PENDING and RUNNING steps of a cluster (EMR Management Guide, "Submit work to a cluster")."""
 MAXIMUM_STEP_CONCURRENCY = 256
 MAXIMUM_STEP_IDS = 10
+MINIMUM_IDLE_SECONDS, MAXIMUM_IDLE_SECONDS = 60, 604_800
 PAGE_SIZE = 50
 """Clusters or steps in one reply of ListClusters and ListSteps."""
 
@@ -59,6 +60,17 @@ def require_valid_steps(steps: Sequence[Mapping[str, Any]], level: int, active: 
                 f"ActionOnFailure {step['ActionOnFailure']} is not valid with a "
                 f"StepConcurrencyLevel of {level}; allowed: CONTINUE",
             )
+
+
+def require_idle_timeout(policy: Mapping[str, Any]) -> None:
+    """Refuse an auto-termination policy outside of 60 seconds to 7 days (EMR's API reference)."""
+    timeout = policy.get("IdleTimeout", MINIMUM_IDLE_SECONDS)
+    if not MINIMUM_IDLE_SECONDS <= timeout <= MAXIMUM_IDLE_SECONDS:
+        raise Refusal(
+            "ValidationException",
+            f"IdleTimeout {timeout} is not allowed; "
+            f"allowed: {MINIMUM_IDLE_SECONDS} to {MAXIMUM_IDLE_SECONDS}",
+        )
 
 
 def require_json(text: str) -> None:

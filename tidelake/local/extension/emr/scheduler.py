@@ -53,6 +53,8 @@ class Scheduler:
         self._events = events
         self._work_dir = work_dir
         self._processes: dict[str, StepProcess] = {}
+        self._idle_seconds: dict[str, float] = {}
+        self._idle_spells: dict[str, object] = {}
         self._lock = threading.RLock()
 
     def launch(self, cluster: Record) -> None:
@@ -89,6 +91,15 @@ class Scheduler:
             cluster["StepConcurrencyLevel"] = level
             self._advance(cluster)
 
+    def set_idle_limit(self, cluster: Record, seconds: float | None) -> None:
+        """Choose after how long without a step a cluster ends itself; None: never."""
+        with self._lock:
+            if seconds is None:
+                self._idle_seconds.pop(cluster["Id"], None)
+            else:
+                self._idle_seconds[cluster["Id"]] = seconds
+            self._begin_idle_spell(cluster)
+
     def terminate(self, cluster: Record, code: str, message: str) -> None:
         """Cancel a cluster's steps and end it, at once or when the last running step has ended."""
         with self._lock:
@@ -102,6 +113,7 @@ class Scheduler:
     def stop_steps(self) -> None:
         """End every running step, as when the server is emptied."""
         with self._lock:
+            self._idle_spells.clear()
             for process in self._processes.values():
                 _in_background(process.stop)
 
@@ -180,6 +192,20 @@ class Scheduler:
             self._act_on_failure(cluster, step["ActionOnFailure"])
         self._advance(cluster)
 
+    def _begin_idle_spell(self, cluster: Record) -> None:
+        """From now on nothing is done, or something is: the spell before is over either way."""
+        spell = object()
+        self._idle_spells[cluster["Id"]] = spell
+        seconds = self._idle_seconds.get(cluster["Id"])
+        if seconds is not None and state_of(cluster) == "WAITING":
+            _in_background(self._end_idle, cluster, spell, seconds)
+
+    def _end_idle(self, cluster: Record, spell: object, seconds: float) -> None:
+        time.sleep(seconds)
+        with self._lock:
+            if self._idle_spells.get(cluster["Id"]) is spell:
+                self.terminate(cluster, "ALL_STEPS_COMPLETED", "Terminated as it was idle")
+
     def _act_on_failure(self, cluster: Record, action: str) -> None:
         ends_cluster = action in {"TERMINATE_CLUSTER", "TERMINATE_JOB_FLOW"}
         if ends_cluster and not cluster["TerminationProtected"]:
@@ -200,6 +226,7 @@ class Scheduler:
         if state_of(cluster) not in ENDED_CLUSTER:
             enter_cluster_state(cluster, state, code, message)
             self._events.cluster_changed(cluster)
+            self._begin_idle_spell(cluster)
 
     def _step_enters(
         self, cluster: Record, step: Record, state: str, failure: Mapping[str, str] | None = None
