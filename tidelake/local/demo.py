@@ -145,24 +145,22 @@ class _Demo:
         # An earlier run's result must not be taken for this one's.
         self.summary_file.unlink(missing_ok=True)
         self.receipts_file.unlink(missing_ok=True)
-        sent = self._input()
-        with (
-            stage(self.console, f"check {sent.title}") as checking,
-            DeadLetterFile(self.dead_letter_file, append=False) as dead_letters,
-        ):
-            counts = check_input(sent.lines(), dead_letters)
-            checking.detail = f"{counts.accepted:,} of {counts.lines:,} lines hold an event"
-        return sent
-
-    def _input(self) -> DemoInput:
         options = self.options
         if options.simulation is not None:
+            # Its lines are known to be good, but for those that it makes bad.
             return SimulatedInput(options.simulation, options.events)
         file = options.file
         if file is None:
             file = options.out / "access.log"
             write_access_log(file, lines=options.events)
-        return FileInput(file, options.source)
+        sent = FileInput(file, options.source)
+        with (
+            stage(self.console, f"check {file}") as checking,
+            DeadLetterFile(self.dead_letter_file, append=False) as dead_letters,
+        ):
+            counts = check_input(sent.lines(), dead_letters)
+            checking.detail = f"{counts.accepted:,} of {counts.lines:,} lines hold an event"
+        return sent
 
     def deploy(self, local_aws: LocalAws) -> LocalCdk:
         """Bootstrap and deploy, with the templates made meanwhile."""

@@ -17,10 +17,6 @@ class DemoInput(Protocol):
     """Lines to send; the same ones each time that they are asked for."""
 
     @property
-    def title(self) -> str:
-        """What it is, for the stage that checks it."""
-
-    @property
     def truth(self) -> Mapping[str, SourceTruth] | None:
         """What was made of each source, after the lines were read; None where nobody knows."""
 
@@ -34,10 +30,6 @@ class FileInput:
 
     file: Path
     source: str
-
-    @property
-    def title(self) -> str:
-        return str(self.file)
 
     @property
     def truth(self) -> None:
@@ -54,10 +46,6 @@ class SimulatedInput:
     options: SimulationOptions
     count: int
     truth: Mapping[str, SourceTruth] = field(default_factory=dict)
-
-    @property
-    def title(self) -> str:
-        return f"{self.count:,} lines of {', '.join(self.options.mix)}"
 
     def lines(self) -> Iterator[LineOutcome]:
         simulation = Simulation(self.options)
