@@ -183,6 +183,24 @@ _SERVICES = (
         ),
     ),
 )
+_BATCHES = (
+    Acknowledged(
+        rule="AwsSolutions-DDB3",
+        where=("Batches/Table",),
+        reason=(
+            "Where data is retained, so is this table, with point-in-time recovery; elsewhere it "
+            "goes with its stack, and without it nothing is lost but taken again."
+        ),
+    ),
+    Acknowledged(
+        rule="NIST.800.53.R5-DynamoDBInBackupPlan",
+        where=("Batches/Table",),
+        reason=(
+            "Point-in-time recovery is on; the table says what was taken in the last weeks, so an "
+            "older backup of it would be of no use."
+        ),
+    ),
+)
 _AUDIT = tuple(
     Acknowledged(
         rule=rule,
@@ -221,7 +239,14 @@ _NIST = (
     ),
     Acknowledged(
         rule="NIST.800.53.R5-IAMNoInlinePolicy",
-        where=(_DELIVERY, "Network/Vpc/FlowLogRole", "Spark", _SUBMIT, *_FOLLOW),
+        where=(
+            _DELIVERY,
+            "Network/Vpc/FlowLogRole",
+            "Maintenance/Role",
+            "Spark",
+            _SUBMIT,
+            *_FOLLOW,
+        ),
         reason=(
             "CDK's grants write policies that belong to one role each and go with it; none is "
             "for sharing."
@@ -261,4 +286,4 @@ _NIST = (
     ),
 )
 
-ACKNOWLEDGED = (*_WILDCARDS, *_SCALING, *_MANAGED_POLICIES, *_SERVICES, *_AUDIT, *_NIST)
+ACKNOWLEDGED = (*_WILDCARDS, *_SCALING, *_MANAGED_POLICIES, *_SERVICES, *_BATCHES, *_AUDIT, *_NIST)

@@ -64,7 +64,7 @@ class Templates:
         for stack, document in self.documents.items():
             for resource in document["Resources"].values():
                 properties = resource.get("Properties", {})
-                if resource["Type"] == "AWS::SSM::Parameter" and properties["Name"] == name:
+                if resource["Type"] == "AWS::SSM::Parameter" and properties.get("Name") == name:
                     yield stack, properties["Value"]
 
 

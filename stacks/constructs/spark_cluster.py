@@ -33,8 +33,8 @@ _ADD_STEPS = (
     "elasticmapreduce:ListSteps",
 )
 _FOLLOW_STEPS = ("elasticmapreduce:DescribeStep",)
-_TAG = "elasticmapreduce:ResourceTag/Environment"
-_REQUESTED_TAG = "elasticmapreduce:RequestTag/Environment"
+_TAG = "aws:ResourceTag/Environment"
+_REQUESTED_TAG = "aws:RequestTag/Environment"
 
 
 class SparkCluster(Construct):

@@ -332,10 +332,10 @@ def test_trigger_on_demand_may_launch_and_feed_clusters_of_its_environment_alone
 ) -> None:
     by_sid = {s.get("Sid"): s for s in statements_of(dev, "TriggerSubmitRole")}
     assert by_sid["LaunchCluster"]["Condition"] == {
-        "StringEquals": {"elasticmapreduce:RequestTag/Environment": "dev"}
+        "StringEquals": {"aws:RequestTag/Environment": "dev"}
     }
     assert by_sid["SubmitSteps"]["Condition"] == {
-        "StringEquals": {"elasticmapreduce:ResourceTag/Environment": "dev"}
+        "StringEquals": {"aws:ResourceTag/Environment": "dev"}
     }
     for sid, service in (
         ("GiveServiceItsRole", "elasticmapreduce.amazonaws.com"),
