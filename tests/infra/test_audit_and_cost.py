@@ -101,8 +101,8 @@ def test_a_boundary_bounds_every_role(configured: Configured) -> None:
         role["Properties"]["PermissionsBoundary"]["Fn::Join"][1][-1]
         for role in synthesis.resources("AWS::IAM::Role")
     ]
-    # Those of delivery, nodes, EMR, trigger, outcome, sweep, maintenance, and of CDK's function that
-    # empties buckets.
+    # Those of delivery, nodes, EMR, trigger, outcome, sweep, maintenance, and of CDK's function
+    # that empties buckets.
     assert boundaries == [":policy/CompanyBoundary"] * 8
 
 
