@@ -1,7 +1,9 @@
 # Everything sets itself up: `make demo` and `make test` are all that a new user types.
 #
 #   make demo [INPUT=access.log] [OUT=build/demo] [KEEP=1]   the whole pipeline on this machine
+#   make demo MIX=web_log=5,sensor=3 [EVENTS=10000]         the same with made-up events of many sources
 #   make test                                               every test
+#   make test-spark4                                        the Spark jobs' tests on Spark 4 (ANSI mode)
 #   make bench [BENCH=synth]                                benchmarks against named peers (benches/)
 #   make lint                                               ruff, types, import rules, gates over the templates
 #   make bootstrap|synth|diff|deploy|destroy [ENV=dev]      the stacks, on AWS
@@ -12,6 +14,11 @@
 PYTHON ?= python3
 OUT    ?= build/demo
 EVENTS ?= 10000
+SOURCE ?= web_log
+# Of what a MIX makes, such as web_log=5,sensor=3,change_data=2,app_event=4.
+BAD        ?= 1%
+LATE       ?= 2%
+DUPLICATES ?= 1%
 ENV    ?= dev
 
 VENV      := .venv
@@ -20,13 +27,15 @@ RUNTIME   := $(VENV)/.runtime-installed
 DEV       := $(VENV)/.dev-installed
 # A gate that pins an old boto3, so that it lives apart.
 CHECKOV   := .venv-checkov/.installed
+# Another Spark, so another environment: one holds one PySpark.
+SPARK4    := .venv-spark4/.installed
 TOOLCHAIN := .tidelake/toolchain.json
 # The venv's own pip, at one version, so that resolving and building are the same everywhere. It
 # tells errors alone: setuptools warns at length of what an editable install is.
 PIP       := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 PIP_PIN   := pip==26.3
 
-.PHONY: help setup demo test bench lint bootstrap synth diff deploy destroy lock clean
+.PHONY: help setup demo test test-spark4 bench lint bootstrap synth diff deploy destroy lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -58,6 +67,16 @@ $(CHECKOV): requirements-checkov.txt constraints-checkov.txt | $(VENV)/bin/pytho
 	@$(@D)/bin/python -m pip --quiet --quiet install -c constraints-checkov.txt -r requirements-checkov.txt
 	@touch $@
 
+# All pins but those of Spark; the processes of the local AWS stay on Spark 3.5.
+$(SPARK4): requirements-spark4.txt constraints.txt tidelake/local/spark4-jars.lock $(RUNTIME)
+	@echo "Installing Spark 4 and its Iceberg (some minutes)"
+	@$(VENV)/bin/python -m venv $(@D)
+	@sed '/^\(pyspark\|py4j\)==/d' constraints.txt > $(@D)/constraints.txt
+	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet --quiet install $(PIP_PIN)
+	@$(@D)/bin/python -m pip --quiet --quiet install -c $(@D)/constraints.txt -r requirements-spark4.txt
+	@$(@D)/bin/python -m tests.spark_jobs.spark_release
+	@touch $@
+
 $(TOOLCHAIN): package-lock.json tidelake/local/spark-jars.lock $(RUNTIME)
 	@$(BIN)/tidelake local setup
 	@touch $@
@@ -65,11 +84,17 @@ $(TOOLCHAIN): package-lock.json tidelake/local/spark-jars.lock $(RUNTIME)
 # File names reach the shell through its environment: whatever they hold, they are names.
 demo: export DEMO_INPUT = $(value INPUT)
 demo: export DEMO_OUT = $(value OUT)
+demo: export DEMO_MIX = $(value MIX)
 demo: $(RUNTIME) $(TOOLCHAIN)
-	@$(BIN)/tidelake demo --source web_log $(if $(value INPUT),--file "$$DEMO_INPUT",--events $(EVENTS)) --out "$$DEMO_OUT" $(if $(KEEP),--keep)
+	@$(BIN)/tidelake demo --source $(SOURCE) $(if $(value INPUT),--file "$$DEMO_INPUT",--events $(EVENTS)) \
+	  $(if $(value MIX),--mix "$$DEMO_MIX" --bad $(BAD) --late $(LATE) --duplicates $(DUPLICATES)) \
+	  --out "$$DEMO_OUT" $(if $(KEEP),--keep)
 
 test: setup
 	@$(BIN)/pytest
+
+test-spark4: $(SPARK4)
+	@$(dir $(SPARK4))bin/python -m pytest tests/spark_jobs --ignore tests/spark_jobs/test_processes.py
 
 bench: setup
 	@$(BIN)/python -m benches$(if $(BENCH),.$(BENCH))
@@ -111,5 +136,5 @@ lock:
 
 clean:
 	@if [ -x $(BIN)/tidelake ]; then $(BIN)/tidelake local down; fi
-	@rm -rf $(VENV) .venv-checkov node_modules build cdk.out .tidelake .ivy *.egg-info
+	@rm -rf $(VENV) .venv-checkov .venv-spark4 .ivy-spark4 node_modules build cdk.out .tidelake .ivy *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

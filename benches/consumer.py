@@ -19,7 +19,7 @@ from benches.harness import Sample, Target, interleaved, report, timed
 from benches.harness.canned_stream import PAGE_RECORDS, canned_stream, event
 from tidelake.client.consumed_events import read_events
 from tidelake.client.consumer import Consumer
-from tidelake.client.fast_read import FastReadTransport
+from tidelake.client.fast_transport import FastTransport
 from tidelake.client.shard_reader import Pace
 from tidelake.contract.deaggregation import deaggregate
 
@@ -79,7 +79,7 @@ def _client(endpoint: str) -> Any:
 
 
 def _consume(client: Any) -> None:
-    consumer = Consumer(FastReadTransport(client), "events", pace=Pace(0, 0))
+    consumer = Consumer(FastTransport(client), "events", pace=Pace(0, 0))
     count = sum(1 for _ in read_events(consumer.read_to_tip()))
     _require(count == PAGES * PAGE_RECORDS)
 

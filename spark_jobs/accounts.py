@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 from pyspark.sql import DataFrame, SparkSession
@@ -11,6 +11,7 @@ from pyspark.sql import functions as fn
 
 from spark_jobs.batches import Batch
 from spark_jobs.commits import Tables
+from spark_jobs.events import quarantined_rows
 from spark_jobs.raw_events import literal_rows, raw_hour
 from spark_jobs.spans import within_days
 from spark_jobs.tables import EVENTS, LEDGER, QUARANTINE
@@ -61,6 +62,21 @@ def first_insertions(tables: Tables, batch: Batch) -> dict[str, int]:
     return found
 
 
+def result_of(batch: Batch, batch_id: str, insertions: Mapping[str, int]) -> BatchResult:
+    """The sum of the batch's rows for the ledger."""
+    read = sum(count.read for count in batch.objects.values())
+    events = sum(insertions.values())
+    return BatchResult(
+        batch_id=batch_id,
+        read=read,
+        events=events,
+        duplicates=read - batch.quarantined - events,
+        quarantined=batch.quarantined,
+        objects=len(batch.objects) + len(batch.unreadable),
+        unreadable=len(batch.unreadable),
+    )
+
+
 def ledger_rows(
     spark: SparkSession, batch: Batch, batch_id: str, insertions: Mapping[str, int]
 ) -> DataFrame:
@@ -93,7 +109,29 @@ def ledger_rows(
     )
 
 
-def unreadable_rows(spark: SparkSession, unreadable: Mapping[str, str], batch_id: str) -> DataFrame:
+def set_aside(tables: Tables, batch: Batch, batch_id: str) -> None:
+    """Insert what a batch cannot take in into `quarantine`, each once, whatever batch brings it."""
+    with_bad_rows = [uri for uri, count in batch.objects.items() if count.quarantined]
+    objects = [*batch.unreadable, *with_bad_rows]
+    if not objects:
+        return
+    rows = quarantined_rows(batch.judged, batch_id)
+    if batch.unreadable:
+        rows = rows.unionByName(_unreadable_rows(tables.spark, batch.unreadable, batch_id))
+    tables.provide(QUARANTINE)
+    tables.insert_once(
+        QUARANTINE,
+        rows,
+        on="t.raw_object = s.raw_object AND t.row_index <=> s.row_index AND "
+        f"{_between('t.raw_object', objects)}",
+        # Holds for no row: a row that is there stays. MERGE needs the clause to be checked.
+        update_if="t.quarantined_at IS NULL",
+    )
+
+
+def _unreadable_rows(
+    spark: SparkSession, unreadable: Mapping[str, str], batch_id: str
+) -> DataFrame:
     """The objects that cannot be read, as `quarantine` has them."""
     rows = [{"raw_object": uri, "reason": reason} for uri, reason in unreadable.items()]
     return (
@@ -104,19 +142,6 @@ def unreadable_rows(spark: SparkSession, unreadable: Mapping[str, str], batch_id
         .withColumn("payload", fn.lit(None).cast("string"))
         .withColumn("quarantined_at", fn.current_timestamp())
         .select(*QUARANTINE.names)
-    )
-
-
-def put_aside(tables: Tables, rows: DataFrame, objects: Sequence[str]) -> None:
-    """Insert rows of these objects into `quarantine`, each once, whatever batch brings it."""
-    tables.provide(QUARANTINE)
-    tables.insert_once(
-        QUARANTINE,
-        rows,
-        on="t.raw_object = s.raw_object AND t.row_index <=> s.row_index AND "
-        f"{_between('t.raw_object', objects)}",
-        # Holds for no row: a row that is there stays. MERGE needs the clause to be checked.
-        update_if="t.quarantined_at IS NULL",
     )
 
 

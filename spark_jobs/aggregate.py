@@ -35,9 +35,8 @@ def aggregate(spark: SparkSession, database: str, first: date, end: date) -> Non
         days=days, first=days[0] * SECONDS_PER_DAY, last=(days[-1] + 1) * SECONDS_PER_DAY
     )
     tables = Tables(spark, database)
-    for source, table in EVENTS.items():
-        if tables.exists(table):
-            renew(tables, source, touched)
+    present = [source for source, table in EVENTS.items() if tables.exists(table)]
+    renew(tables, dict.fromkeys(present, touched))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,7 +6,7 @@ computed anew from the table, whatever came late.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -32,8 +32,6 @@ class Roles:
     status: str | None = None
     measure: str | None = None
     path: str | None = None
-    visitor: str | None = None
-    """Who makes sessions; None where there are no visits."""
 
 
 ROLES = {
@@ -45,7 +43,6 @@ ROLES = {
             status="status",
             measure="response_bytes",
             path="target",
-            visitor="client_address",
         ),
         Roles(name=SENSOR.name, actor="device_id", status="quality", measure="value"),
         Roles(name=CHANGE_DATA.name, actor="row_key", status="operation"),
@@ -54,19 +51,9 @@ ROLES = {
             actor="user_id",
             measure="amount_minor",
             path="page",
-            visitor="user_id",
         ),
     )
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Aggregate:
-    """What one table holds of one source, computed anew by whole days of its column `time`."""
-
-    table: Table
-    time: str
-    compute: Callable[[DataFrame], DataFrame]
 
 
 def hourly(roles: Roles, events: DataFrame) -> DataFrame:
@@ -146,16 +133,34 @@ def latest_changes(changes: DataFrame) -> DataFrame:
     )
 
 
-def aggregates(source: str) -> tuple[Aggregate, ...]:
-    """The aggregates of one source that depend on no other day than their own."""
-    roles = ROLES[source]
-    found = [Aggregate(table=HOURLY, time="hour", compute=partial(hourly, roles))]
-    if roles.path is not None:
-        found.append(Aggregate(table=PATHS, time="day", compute=partial(paths_daily, roles)))
-    if source == SENSOR.name:
-        found.append(Aggregate(table=DEVICES, time="day", compute=devices_daily))
-    return tuple(found)
-
-
 def _optional(name: str | None, column_type: str) -> Column:
     return (fn.lit(None) if name is None else fn.col(name)).cast(column_type)
+
+
+VISITORS = {WEB_LOG.name: "client_address", APP_EVENT.name: "user_id"}
+"""Source whose events make sessions -> the field with who visits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aggregate:
+    """One table, and how each source's rows are computed, by whole days of its column `time`."""
+
+    table: Table
+    time: str
+    compute: Mapping[str, Callable[[DataFrame], DataFrame]]
+
+
+AGGREGATES = (
+    Aggregate(
+        table=HOURLY,
+        time="hour",
+        compute={name: partial(hourly, roles) for name, roles in ROLES.items()},
+    ),
+    Aggregate(
+        table=PATHS,
+        time="day",
+        compute={name: partial(paths_daily, roles) for name, roles in ROLES.items() if roles.path},
+    ),
+    Aggregate(table=DEVICES, time="day", compute={SENSOR.name: devices_daily}),
+)
+"""The tables whose days depend on no other day."""

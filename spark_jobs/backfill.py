@@ -81,9 +81,12 @@ def without_read(
 ) -> list[RawObject]:
     """The objects that the ledger does not have as read."""
     tables = Tables(spark, database)
-    if not tables.exists(LEDGER):
+    if not objects or not tables.exists(LEDGER):
         return list(objects)
-    read = tables.read(LEDGER).where(fn.col("status") == READ).select("raw_object").distinct()
+    uris = [raw.uri for raw in objects]
+    # Bounds, so that of a long ledger only the part with these objects is looked at.
+    near = tables.read(LEDGER).where(fn.col("raw_object").between(min(uris), max(uris)))
+    read = near.where(fn.col("status") == READ).select("raw_object").distinct()
     known = {row["raw_object"] for row in read.collect()}
     return [raw for raw in objects if raw.uri not in known]
 

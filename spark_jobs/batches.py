@@ -24,9 +24,13 @@ class ObjectCount:
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """The judged rows of the objects that could be read, and the others with the reason."""
+    """The judged rows of the objects that could be read, and the others with the reason.
+
+    `cached` holds all rows that were read, until it is released.
+    """
 
     judged: DataFrame
+    cached: DataFrame
     objects: dict[str, ObjectCount]
     touched: dict[str, Touched]
     unreadable: dict[str, str]
@@ -34,6 +38,10 @@ class Batch:
     @property
     def quarantined(self) -> int:
         return sum(count.quarantined for count in self.objects.values())
+
+    def release(self) -> None:
+        """Give back the memory and disk of the rows; a filter of what is cached is not cached."""
+        self.cached.unpersist()
 
 
 @dataclass
@@ -50,21 +58,26 @@ def read_batch(spark: SparkSession, uris: Sequence[str]) -> Batch:
     unreadable: dict[str, str] = {}
     readable = list(uris)
     try:
-        judged, tally = _read(spark, readable)
+        cached, tally = _read(spark, readable)
     except Exception as error:
         reason_or_raise(error)
         unreadable = find_unreadable(spark, readable)
         readable = [uri for uri in uris if uri not in unreadable]
         if not unreadable:
             raise
-        judged, tally = _read(spark, readable)
+        cached, tally = _read(spark, readable)
     for uri in tally.without_events:
         reason = why_unreadable(spark, uri)
         if reason is not None:
             unreadable[uri] = reason
             del tally.objects[uri]
-    judged = judged.where(~fn.col("raw_object").isin(list(unreadable)))
-    return Batch(judged=judged, objects=tally.objects, touched=tally.touched, unreadable=unreadable)
+    return Batch(
+        judged=cached.where(~fn.col("raw_object").isin(list(unreadable))),
+        cached=cached,
+        objects=tally.objects,
+        touched=tally.touched,
+        unreadable=unreadable,
+    )
 
 
 def _read(spark: SparkSession, uris: Sequence[str]) -> tuple[DataFrame, _Tally]:

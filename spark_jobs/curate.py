@@ -30,18 +30,17 @@ from spark_jobs.accounts import (
     enter,
     first_insertions,
     ledger_rows,
-    put_aside,
-    unreadable_rows,
+    result_of,
+    set_aside,
 )
-from spark_jobs.batches import Batch, read_batch
+from spark_jobs.batches import read_batch
 from spark_jobs.commits import Tables
-from spark_jobs.events import distinct_events, quarantined_rows
+from spark_jobs.events import distinct_events
 from spark_jobs.lake_files import write_text
 from spark_jobs.raw_events import object_uris, read_manifest
 from spark_jobs.renewal import renew
 from spark_jobs.session import run_job
 from spark_jobs.tables import EVENTS, LEDGER
-from tidelake.contract.errors import PipelineError
 from tidelake.contract.lake import batch_result_key
 from tidelake.contract.manifest import Manifest
 from tidelake.contract.schema import SOURCES
@@ -59,36 +58,17 @@ def curate(
             return committed
     batch = read_batch(spark, object_uris(manifest))
     try:
-        _set_aside(tables, batch, manifest.batch_id)
-        for source in batch.touched:
-            _take_in(tables, batch, source, manifest.batch_id)
+        set_aside(tables, batch, manifest.batch_id)
+        for source, touched in batch.touched.items():
+            tables.provide(EVENTS[source])
+            events = distinct_events(batch.judged, SOURCES[source], manifest.batch_id)
+            tables.merge_events(events, SOURCES[source], touched.days)
+        renew(tables, batch.touched)
     finally:
-        batch.judged.unpersist()
-    rows = ledger_rows(spark, batch, manifest.batch_id, first_insertions(tables, batch))
-    enter(tables, rows, manifest.batch_id)
-    committed = committed_result(tables, manifest.batch_id)
-    if committed is None:
-        raise PipelineError(f"the ledger has no row of batch {manifest.batch_id} after its commit")
-    return committed
-
-
-def _set_aside(tables: Tables, batch: Batch, batch_id: str) -> None:
-    """Put unreadable objects, and rows that break the contract, into `quarantine`."""
-    if batch.unreadable:
-        rows = unreadable_rows(tables.spark, batch.unreadable, batch_id)
-        put_aside(tables, rows, list(batch.unreadable))
-    objects = [uri for uri, count in batch.objects.items() if count.quarantined]
-    if objects:
-        put_aside(tables, quarantined_rows(batch.judged, batch_id), objects)
-
-
-def _take_in(tables: Tables, batch: Batch, source: str, batch_id: str) -> None:
-    """Merge one source's events, and bring up to date what is made of them."""
-    touched = batch.touched[source]
-    tables.provide(EVENTS[source])
-    events = distinct_events(batch.judged, SOURCES[source], batch_id)
-    tables.merge_events(events, SOURCES[source], touched.days)
-    renew(tables, source, touched)
+        batch.release()
+    insertions = first_insertions(tables, batch)
+    enter(tables, ledger_rows(spark, batch, manifest.batch_id, insertions), manifest.batch_id)
+    return result_of(batch, manifest.batch_id, insertions)
 
 
 def run(spark: SparkSession, manifest_uri: str, database: str) -> None:

@@ -6,8 +6,8 @@
 For each Iceberg table of the database: small files become files of the target size, with what
 merges deleted left out; snapshots older than the limit are expired, the current one never; files
 that no snapshot knows are removed once they are older than the limit. Readers and merges go on
-meanwhile: a compaction that loses a race is tried again, and one that loses it for good leaves the
-table to the next run.
+meanwhile: a compaction that loses a race is tried again, and one that loses every time leaves the
+table to the next run, and the other tables are maintained all the same.
 
 Prints one line of JSON a table with its counts. Exit status 0; 1 with the traceback and one line on
 the error output when a table could not be maintained; 2 when a limit is refused.
@@ -25,8 +25,9 @@ from datetime import UTC, datetime, timedelta
 from pyspark.sql import Row, SparkSession
 
 from spark_jobs.commits import Tables
-from spark_jobs.retries import retried
+from spark_jobs.retries import is_conflict, retried
 from spark_jobs.session import run_job
+from tidelake.contract.errors import PipelineError
 from tidelake.contract.lake import CATALOG
 
 SHORTEST_ORPHAN_HOURS = 24
@@ -55,14 +56,28 @@ class Maintained:
     orphan_files: int
 
 
-def maintain(spark: SparkSession, database: str, limits: Limits) -> list[Maintained]:
-    """Maintain every Iceberg table of the database; returns what was done to each."""
+def maintain(spark: SparkSession, database: str, limits: Limits, now: datetime) -> list[Maintained]:
+    """Maintain every Iceberg table of the database; returns what was done to each.
+
+    Raises PipelineError, once the other tables are done, if one lost every race.
+    """
     listed = spark.sql(f"SHOW TABLES IN {CATALOG}.{database}").collect()
-    done = []
+    done: list[Maintained] = []
+    lost: list[str] = []
     for name in sorted(row["tableName"] for row in listed):
-        maintained = _maintain_table(Tables(spark, database), name, limits, datetime.now(UTC))
+        try:
+            maintained = _maintain_table(Tables(spark, database), name, limits, now)
+        except Exception as error:
+            if not is_conflict(error):
+                raise
+            lost.append(name)
+            continue
         sys.stdout.write(json.dumps(asdict(maintained)) + "\n")
         done.append(maintained)
+    if lost:
+        raise PipelineError(
+            f"other commits came first each time at {', '.join(lost)}; the next run takes them up"
+        )
     return done
 
 
@@ -138,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
 
     def job(spark: SparkSession) -> None:
-        maintain(spark, chosen.database, limits)
+        maintain(spark, chosen.database, limits, datetime.now(UTC))
 
     return run_job("maintain", job)
 

@@ -62,9 +62,11 @@ class IngestionStack(PipelineStack):
             log_removal=self.data_removal,
             key=lake.key,
         )
-        SharedId.COUNTER_FAILURES.publish(
-            self, self.config.environment, counter.failures.queue_name
-        )
+        for shared_id, value in (
+            (SharedId.COUNTER_FUNCTION, counter.function.function_name),
+            (SharedId.COUNTER_FAILURES, counter.failures.queue_name),
+        ):
+            shared_id.publish(self, self.config.environment, value)
 
     def _deliver_to(self, lake: DataLake) -> None:
         environment, delivery = self.config.environment, self.config.delivery

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from stacks.acknowledgments import Acknowledged
 
-_FUNCTIONS = ("Transform/Check/Function", "Trigger/Submit/Function")
+_FUNCTIONS = (
+    *("Counter/Count/Function", "Transform/Check/Function", "Trigger/Submit/Function"),
+    *("Batches/Outcome/Function", "Batches/Sweep/Function"),
+)
 # CDK's own function that empties the buckets of an environment whose data goes with it.
 _EMPTYING = "Custom::S3AutoDeleteObjectsCustomResourceProvider"
 
@@ -19,10 +22,18 @@ CHECKOV_ACKNOWLEDGED = (
     ),
     Acknowledged(
         rule="CKV_AWS_27",
-        where=("Trigger/Queue", "Trigger/DeadLetters"),
+        where=("Steps/Queue", "Steps/DeadLetters", "Counter/Failures"),
         reason=(
-            "SQS encrypts the queues with its own keys; their messages name objects of the lake, "
-            "and hold nothing of what is in them."
+            "SQS encrypts the queues with its own keys; their messages name objects of the lake or "
+            "places on the data stream, and hold nothing of what is in them."
+        ),
+    ),
+    Acknowledged(
+        rule="CKV_AWS_28",
+        where=("Batches/Table",),
+        reason=(
+            "Where data goes with its stack, the table of claims needs no way back to an earlier "
+            "state; it has one wherever data is retained."
         ),
     ),
     Acknowledged(
@@ -53,9 +64,9 @@ CHECKOV_ACKNOWLEDGED = (
         rule="CKV_AWS_116",
         where=(*_FUNCTIONS, _EMPTYING),
         reason=(
-            "The rule is about asynchronous calls; these functions are handed a queue with dead "
-            "letters of its own, or are called by Firehose or CloudFormation, which wait for the "
-            "answer."
+            "These functions read a queue or a stream whose failures are set aside, or are called "
+            "by Firehose or CloudFormation, which wait for the answer; what the events of EMR or "
+            "of the schedule do not bring about, the next sweep finds."
         ),
     ),
     Acknowledged(

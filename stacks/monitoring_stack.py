@@ -69,13 +69,13 @@ class MonitoringStack(PipelineStack):
             cluster_name=StackRole.PROCESSING.stack_name(environment),
             topic=topic,
         )
-        functions = [
-            SharedId.TRIGGER_FUNCTION,
-            SharedId.OUTCOME_FUNCTION,
-            SharedId.SWEEP_FUNCTION,
-        ]
-        if delivery.transform:
-            functions.insert(0, SharedId.TRANSFORM_FUNCTION)
+        functions = {
+            SharedId.COUNTER_FUNCTION: self.config.consumer_function.enabled,
+            SharedId.TRANSFORM_FUNCTION: delivery.transform,
+            SharedId.TRIGGER_FUNCTION: True,
+            SharedId.OUTCOME_FUNCTION: True,
+            SharedId.SWEEP_FUNCTION: True,
+        }
         return PipelineMetrics(
             environment=environment,
             stream_name=stream.stream_name,
@@ -83,7 +83,11 @@ class MonitoringStack(PipelineStack):
                 SharedId.DELIVERY_STREAM.read(self, environment) if delivery.enabled else None
             ),
             cluster_id=cluster_id,
-            functions={function: function.read(self, environment) for function in functions},
+            functions={
+                function: function.read(self, environment)
+                for function, is_there in functions.items()
+                if is_there
+            },
             trigger_queue_name=SharedId.TRIGGER_QUEUE.read(self, environment),
             dead_letter_queue_name=SharedId.TRIGGER_DEAD_LETTERS.read(self, environment),
             counter_failure_queue_name=(

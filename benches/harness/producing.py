@@ -219,6 +219,8 @@ def aiokpl(endpoint: str, coming: Iterable[Event]) -> dict[str, Any]:
                 for event in coming
             ]
             await producer.flush()
+            for outcome in outcomes:
+                await outcome.wait()
         return len(outcomes)
 
     return {"delivered": asyncio.run(run())}

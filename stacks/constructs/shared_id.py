@@ -17,6 +17,7 @@ class SharedId(Enum):
 
     DELIVERY_STREAM = "delivery-stream"
     TRANSFORM_FUNCTION = "transform-function"
+    COUNTER_FUNCTION = "counter-function"
     COUNTER_FAILURES = "counter-failures"
     CLUSTER = "cluster"
     TRIGGER_FUNCTION = "trigger-function"

@@ -49,7 +49,7 @@ class StreamCounter(Construct):
             enforce_ssl=True,
             retention_period=cdk.Duration.days(14),
         )
-        function = PipelineFunction(
+        self.function = function = PipelineFunction(
             self,
             "Count",
             package="stream_counter",

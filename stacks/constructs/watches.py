@@ -55,6 +55,11 @@ def pipeline_watches(config: MonitoringConfig, metrics: PipelineMetrics) -> Iter
 
 
 _FUNCTIONS = {
+    SharedId.COUNTER_FUNCTION: (
+        "CounterFailing",
+        "The function that counts events of the data stream failed: see its log group. Lambda "
+        "tries its records again. No data means that it did not run.",
+    ),
     SharedId.TRIGGER_FUNCTION: (
         "TriggerFailing",
         "The trigger could not submit a step: see its log group. Its events stay queued and are "

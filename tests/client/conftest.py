@@ -16,7 +16,7 @@ from tests.client.fake_stream import FakeStream
 from tests.conftest import LocalAwsUnderTest
 from tidelake.client.boto_transport import BotoTransport
 from tidelake.client.dead_letters import DeadLetterFile
-from tidelake.client.fast_read import FastReadTransport
+from tidelake.client.fast_transport import FastTransport
 from tidelake.client.transport import PutTransport, ReadTransport
 
 
@@ -59,7 +59,7 @@ def stream(
         client = local_aws.client("kinesis")
         client.create_stream(StreamName=name, ShardCount=2)
         client.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
-        transport = FastReadTransport if request.param == "local-fast" else BotoTransport
+        transport = FastTransport if request.param == "local-fast" else BotoTransport
         yield StreamUnderTest(transport(client), name)
 
 

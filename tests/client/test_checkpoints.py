@@ -108,6 +108,25 @@ def test_a_shard_that_was_read_to_its_end_is_not_read_again(tmp_path: Path) -> N
     assert stream.shard_ids()[0] not in {shard_id for shard_id, _ in stream.iterators_given}
 
 
+def test_a_checkpoint_is_on_the_disk_before_it_replaces_the_last_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    checkpoints = FileCheckpoints(tmp_path / "c.json", "events")
+    checkpoints.claim([], TRIM_HORIZON)
+    replace = Path.replace
+
+    def replacing(new: Path, old: Path) -> Path:
+        order.append("replace")
+        return replace(new, old)
+
+    monkeypatch.setattr(os, "fsync", lambda _handle: order.append("fsync"))
+    monkeypatch.setattr(Path, "replace", replacing)
+    checkpoints.save("shardId-0", Checkpoint("7"))
+    checkpoints.close()
+    assert order == ["fsync", "replace", "fsync"]
+
+
 def test_a_second_process_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "c.json"
     first = FileCheckpoints(path, "events")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -84,6 +85,20 @@ def test_a_record_that_holds_no_event_is_set_aside_at_once(dead_letters: DeadLet
             "raw_base64": "/w==",
         }
     ]
+
+
+def test_a_dead_letter_is_on_the_disk_before_the_next_record_is_asked_for(
+    dead_letters: DeadLetterFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    monkeypatch.setattr(dead_letters, "sync", lambda: order.append("fsync"))
+
+    def records() -> Iterator[ReceivedRecord]:
+        yield record(0, b"poison")
+        order.append("asked for the next")
+
+    process(records(), Handler(), dead_letters, sleep=no_sleep)
+    assert order == ["fsync", "asked for the next"]
 
 
 def test_pauses_between_attempts_double(dead_letters: DeadLetterFile) -> None:

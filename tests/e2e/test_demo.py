@@ -57,24 +57,31 @@ def small_demo(tmp_path_factory: pytest.TempPathFactory) -> FinishedDemo:
 def test_every_line_is_accounted_for_at_every_hop(small_demo: FinishedDemo) -> None:
     summary = small_demo.summary
 
-    assert summary["input"] == {"lines": 7, "accepted": 6, "rejected": 1}
+    assert summary["input"] == {"lines": 7, "accepted": 6, "rejected": 1, "skipped": 0}
     assert summary["stream"] == {"records": 6, "events": 6}
     assert summary["raw"]["events"] == 6
     assert summary["raw"]["conversion_failed"] == 0
-    assert summary["curated"] == {"events": 6, "duplicates": 0, "quarantined": 0}
+    assert summary["curated"] == {
+        "events": 6,
+        "duplicates": 0,
+        "quarantined": 0,
+        "unreadable": 0,
+    }
+    assert summary["differences"] == []
 
 
 def test_results_are_those_of_the_log(small_demo: FinishedDemo) -> None:
-    assert small_demo.summary["results"] == {
-        "events_by_status": {"200": 4, "302": 1, "404": 1},
-        "events_by_hour": {
-            "2015-05-17T10": 4,
-            "2015-05-17T23": 1,
-            "2015-05-18T00": 1,
-        },
-        "response_bytes": 2520,
-        "top_paths": [["/", 2], ["/about?lang=en", 2], ["/login", 1], ["/missing", 1]],
+    results = small_demo.summary["results"]
+
+    assert results["events_by_source"] == {"web_log": 6}
+    assert results["events_by_status"] == {"200": 4, "302": 1, "404": 1}
+    assert results["events_by_hour"] == {
+        "2015-05-17T10": 4,
+        "2015-05-17T23": 1,
+        "2015-05-18T00": 1,
     }
+    assert results["response_bytes"] == 2520
+    assert results["top_paths"] == [["/", 2], ["/about?lang=en", 2], ["/login", 1], ["/missing", 1]]
 
 
 def test_every_step_is_completed(small_demo: FinishedDemo) -> None:
@@ -117,7 +124,12 @@ def test_a_real_access_log_gives_its_known_counts(tmp_path: Path) -> None:
 
     assert demo.run.returncode == 0, demo.run.stdout + demo.run.stderr
     summary = demo.summary
-    assert summary["input"] == {"lines": 10_000, "accepted": 9_999, "rejected": 1}
+    assert summary["input"] == {
+        "lines": 10_000,
+        "accepted": 9_999,
+        "rejected": 1,
+        "skipped": 0,
+    }
     assert summary["curated"]["events"] == 9_999
     assert summary["results"]["events_by_status"] == {
         "200": 9125,

@@ -165,6 +165,19 @@ def test_the_dashboard_has_a_row_for_each_part_that_there_is(configured: Configu
     ]
 
 
+def test_the_dashboard_shows_every_function_that_there_is(configured: Configured) -> None:
+    synthesis = configured(delivery={"transform": True}, consumer_function={"enabled": True})
+    functions = [
+        resource
+        for resource in synthesis.resources("AWS::Lambda::Function")
+        if str(resource["Properties"]["Handler"]).startswith("lambda_src.")
+    ]
+    for name in ("Errors", "Throttles", "Duration"):
+        assert dashboard(synthesis).count(f'["AWS/Lambda","{name}","FunctionName"') == len(
+            functions
+        )
+
+
 def test_alarms_link_to_their_part_of_the_runbook(configured: Configured) -> None:
     synthesis = configured(monitoring={"runbook_url": "https://wiki.example.org/tidelake"})
     assert alarms(synthesis)["TriggerFailing"]["AlarmDescription"].endswith(

@@ -120,8 +120,8 @@ def test_events_without_a_row_in_the_ledger_are_a_difference(balanced: ALake) ->
     balanced.delete("ledger", f"raw_object = '{A}'")
 
     assert check(balanced).problems == [
-        f"2026-11-22T10: {A}: is not in the ledger, but 3 events and 0 quarantined rows are from "
-        "it",
+        f"2026-11-22T10: {A}: is not in the ledger, as while its batch runs, but 3 events and 0 "
+        "quarantined rows are from it",
         "2026-11-22T10: 1 objects wait: no batch that has ended was given them",
     ]
 
@@ -178,6 +178,13 @@ def test_a_period_leaves_other_hours_out(balanced: ALake) -> None:
 
     assert check(balanced, Period(since=eleven)).problems == []
     assert len(check(balanced, Period(until=eleven)).problems) == 1
+
+
+def test_a_period_begins_with_the_hour_that_its_start_lies_in(balanced: ALake) -> None:
+    half_past_ten = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
+
+    assert len(check(balanced, Period.between(half_past_ten, None)).hours) == 2
+    assert check(balanced, Period.between(None, half_past_ten)).hours == []
 
 
 def test_receipts_that_all_arrived_balance(balanced: ALake, tmp_path: Path) -> None:

@@ -19,17 +19,15 @@ def shown(*, path: str = "/") -> str:
 
 
 def test_the_ledger_shows_what_was_set_aside_and_why() -> None:
-    lines = [line.split("│") for line in shown().splitlines() if "lines -> events" in line]
+    lines = [line.split() for line in shown().splitlines() if "lines -> events" in line]
 
-    assert [cell.strip() for cell in lines[0][1:-1]] == [
-        *("lines -> events", "4", "3", "1", "1 rejected, 0 skipped")
-    ]
+    assert lines[0][3:] == ["4", "3", "1", "rejected"]
 
 
 def test_a_day_is_drawn_as_24_bars_of_its_hours() -> None:
     day = next(line for line in shown().splitlines() if "2015-05-17" in line)
 
-    assert day.split("│")[3] == " " + " " * 10 + "█▄" + " " * 12 + " "
+    assert day == " 2015-05-17  web_log  " + " " * 10 + "█▄" + " " * 12 + "       3  "
 
 
 def test_a_logged_path_cannot_drive_the_terminal() -> None:

@@ -1,4 +1,4 @@
-"""The commands of docs/sources.md, run as they stand there, down to a strict fake of the stream."""
+"""The commands and programs of the documents, run as they stand there, down to a strict fake."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COMMANDS = re.findall(
 
 PROGRAMS = re.findall(
     r"^```python\n(.*?)^```$",
-    (PROJECT_DIR / "docs/sources.md").read_text(),
+    (PROJECT_DIR / "docs/ingest.md").read_text(),
     flags=re.MULTILINE | re.DOTALL,
 )
 
@@ -92,4 +92,4 @@ def test_the_docs_have_commands() -> None:
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_program_of_the_docs_works(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(BotoTransport, "connect", lambda **_: FakeStream())
-    exec(compile(program, "docs/sources.md", "exec"), {})  # noqa: S102 - our own document's
+    exec(compile(program, "docs/ingest.md", "exec"), {})  # noqa: S102 - our own document's

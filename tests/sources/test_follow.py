@@ -51,15 +51,13 @@ class Run:
         waiting = list(actions)
         ended = False
 
-        def settle() -> None:
+        def sleep(seconds: float) -> None:
             nonlocal ended
+            self.now += seconds
             if waiting:
                 waiting.pop(0)()
             else:
                 ended = True
-
-        def sleep(seconds: float) -> None:
-            self.now += seconds
 
         with PositionFile(self.folder / "positions.json") as positions:
             files = FollowedFiles(
@@ -67,7 +65,6 @@ class Run:
                 EventBuilder("web_log", clock=lambda: NOW),
                 positions,
                 stop=lambda: ended,
-                settle=settle,
                 on_loss=self.lost.append,
                 clock=lambda: self.now,
                 sleep=sleep,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -144,6 +145,13 @@ def test_every_line_under_a_wrong_header_is_rejected(header: str) -> None:
     assert [line.reason.split(":")[0] for line in found if isinstance(line, RejectedLine)] == [
         "header", "header", "header",
     ]  # fmt: skip
+
+
+def test_a_huge_wrong_header_is_looked_at_once() -> None:
+    started = time.process_time()
+    found = outcomes("sensor", '"' + "x," * 400_000, *["1,2"] * 3_000)
+    assert all(isinstance(line, RejectedLine) for line in found)
+    assert time.process_time() - started < 5
 
 
 def test_a_file_without_a_header_is_rejected_and_not_taken_for_one() -> None:

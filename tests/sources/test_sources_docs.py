@@ -1,4 +1,4 @@
-"""The lines and events of docs/sources.md are what the sources make of them."""
+"""The lines and events of the documents are what the sources make of them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,21 @@ from tests.conftest import PROJECT_DIR
 from tests.sources.reading import events
 from tidelake.contract.schema import SOURCES
 
-EXAMPLES = re.findall(
-    r"^```in (\w+)\n(.*?)^```\n^```out\n(.*?)^```$",
-    (PROJECT_DIR / "docs/sources.md").read_text(),
-    flags=re.MULTILINE | re.DOTALL,
-)
+
+def examples(name: str) -> list[tuple[str, str, str]]:
+    return re.findall(
+        r"^```in (\w+)\n(.*?)^```\n^```out\n(.*?)^```$",
+        (PROJECT_DIR / "docs" / name).read_text(),
+        flags=re.MULTILINE | re.DOTALL,
+    )
 
 
-def test_every_source_has_an_example() -> None:
-    assert {source for source, _, _ in EXAMPLES} == set(SOURCES)
+EXAMPLES = [*examples("ingest.md"), *examples("sources.md")]
+
+
+@pytest.mark.parametrize("name", ["ingest.md", "sources.md"])
+def test_every_source_has_an_example(name: str) -> None:
+    assert {source for source, _, _ in examples(name)} == set(SOURCES)
 
 
 @pytest.mark.parametrize(("source", "lines", "event"), EXAMPLES)

@@ -18,9 +18,9 @@ from spark_jobs.commits import Tables
 from spark_jobs.curate import curate
 from spark_jobs.session import SETTINGS
 from tests.spark_jobs.rows import RAW_SCHEMA
+from tests.spark_jobs.spark_release import spark_of_this_environment
 from tidelake.contract.lake import RAW_PREFIX, manifest_key
 from tidelake.contract.manifest import Manifest, RawObject
-from tidelake.local.toolchain import find_toolchain
 
 BUCKET = "lake-bucket"
 RAW_FOLDER = f"{RAW_PREFIX}year=2026/month=11/day=22/hour=10"
@@ -35,9 +35,9 @@ def bucket_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def spark(bucket_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    toolchain = find_toolchain(PROJECT_DIR)
+    environment, jars = spark_of_this_environment(PROJECT_DIR)
     settings: dict[str, str | int | float | bool | None] = {
-        "spark.driver.extraClassPath": os.pathsep.join(map(str, toolchain.spark_jars)),
+        "spark.driver.extraClassPath": os.pathsep.join(map(str, jars)),
         "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
@@ -55,7 +55,7 @@ def spark(bucket_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         f"spark.hadoop.fs.viewfs.mounttable.{BUCKET}.linkFallback": bucket_dir.as_uri(),
     }
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in toolchain.environment(os.environ).items():
+        for name, value in environment.items():
             patch.setenv(name, value)
         builder = SparkSession.builder.master("local[2]").appName("tests")
         session = builder.config(map=settings).getOrCreate()
@@ -102,9 +102,9 @@ class LocalLake:
         path.write_text(manifest.to_json())
         return f"s3://{BUCKET}/{key}"
 
-    def curate(self, *raw_objects: RawObject) -> BatchResult:
+    def curate(self, *raw_objects: RawObject, again: bool = False) -> BatchResult:
         """Run the job over one batch."""
-        return curate(self.spark, Manifest.of(raw_objects), self.database)
+        return curate(self.spark, Manifest.of(raw_objects), self.database, again=again)
 
     def rows(self, table: str, *columns: str) -> list[tuple[object, ...]]:
         """The columns of a table, in their order."""
@@ -121,8 +121,18 @@ class LocalLake:
         return self.spark.table(f"{self.tables.name(table)}.snapshots").count()
 
 
-@pytest.fixture
-def lake(spark: SparkSession, bucket_dir: Path) -> LocalLake:
+def new_lake(spark: SparkSession, bucket_dir: Path) -> LocalLake:
     database = f"test_{next(DATABASE_NUMBERS)}"
     spark.sql(f"CREATE NAMESPACE lake.{database}")
     return LocalLake(spark, bucket_dir, database)
+
+
+@pytest.fixture
+def lake(spark: SparkSession, bucket_dir: Path) -> LocalLake:
+    return new_lake(spark, bucket_dir)
+
+
+@pytest.fixture(scope="module")
+def module_lake(spark: SparkSession, bucket_dir: Path) -> LocalLake:
+    """One for all tests of a module that only read it."""
+    return new_lake(spark, bucket_dir)

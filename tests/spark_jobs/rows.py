@@ -39,7 +39,66 @@ def request_row(event_id: str, **changes: object) -> dict[str, object]:
         "status": 200,
         "response_bytes": 100,
     }
-    row |= changes
+    return _with_times(row | changes)
+
+
+def change_row(
+    event_id: str, *, row_key: int, position: int, operation: str = "UPDATE", **changes: object
+) -> dict[str, object]:
+    """A raw row of change data, of the table `users` in the database `shop`."""
+    row: dict[str, object] = {
+        "event_id": event_id,
+        "event_time": "2015-05-17T10:05:03",
+        "ingest_time": "2026-11-22T10:00:00",
+        "source": "change_data",
+        "event_type": "row_change",
+        "schema_version": 1,
+        "database_name": "shop",
+        "table_name": "users",
+        "operation": operation,
+        "is_snapshot": False,
+        "change_type": "standard_update",
+        "row_key": f'{{"id":{row_key}}}',
+        "source_position": f"{position:08}",
+        "row_after": None if operation == "DELETE" else f'{{"n":{position}}}',
+    }
+    return _with_times(row | changes)
+
+
+def view_row(event_id: str, **changes: object) -> dict[str, object]:
+    """A raw row of an application event, a page view."""
+    row: dict[str, object] = {
+        "event_id": event_id,
+        "event_time": "2015-05-17T10:05:03",
+        "ingest_time": "2026-11-22T10:00:00",
+        "source": "app_event",
+        "event_type": "page_view",
+        "schema_version": 1,
+        "user_id": "u1",
+        "page": "/home",
+    }
+    return _with_times(row | changes)
+
+
+def reading_row(event_id: str, **changes: object) -> dict[str, object]:
+    """A raw row of a sensor, a good reading."""
+    row: dict[str, object] = {
+        "event_id": event_id,
+        "event_time": "2015-05-17T10:05:03",
+        "ingest_time": "2026-11-22T10:00:00",
+        "source": "sensor",
+        "event_type": "reading",
+        "schema_version": 1,
+        "device_id": "d1",
+        "sensor_type": "temperature",
+        "value": 20.0,
+        "unit": "C",
+        "quality": "good",
+    }
+    return _with_times(row | changes)
+
+
+def _with_times(row: dict[str, object]) -> dict[str, object]:
     for name in ("event_time", "ingest_time"):
         if isinstance(row[name], str):
             row[name] = utc(str(row[name]))

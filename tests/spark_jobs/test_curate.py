@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
 
-from spark_jobs.curate import curate, run
+from spark_jobs.curate import run
 from tests.spark_jobs.conftest import LocalLake
 from tests.spark_jobs.rows import request_row
 from tidelake.contract.manifest import Manifest
@@ -109,7 +110,7 @@ def test_the_halves_of_a_batch_that_was_cut_short_balance_and_double_nothing(
 def test_a_batch_asked_for_again_changes_nothing(lake: LocalLake) -> None:
     raw = lake.put_object("a.parquet", [request_row("e1"), request_row("bad", status=1)])
     result = lake.curate(raw)
-    assert curate(lake.spark, Manifest.of([raw]), lake.database, again=True) == result
+    assert lake.curate(raw, again=True) == result
     assert lake.rows("web_access", "event_id") == [("e1",)]
     assert lake.rows("quarantine", "reason") == [("status: below 100",)]
     assert lake.rows("ledger", *LEDGER) == [(2, 1, 0, 1)]
@@ -160,3 +161,9 @@ def test_a_job_run_from_its_manifest_leaves_the_batchs_result(
         "objects": 1,
         "unreadable": 0,
     }
+
+
+def test_nothing_of_a_batch_stays_in_memory(lake: LocalLake) -> None:
+    lake.curate(lake.put_object("a.parquet", [request_row("e1")]))
+    jsc: Any = lake.spark.sparkContext._jsc
+    assert len(jsc.getPersistentRDDs()) == 0

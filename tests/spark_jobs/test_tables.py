@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from spark_jobs.tables import LEDGER, TABLES, Column
+from spark_jobs.tables_docs import DOCUMENT, with_tables
 from tests.spark_jobs.conftest import LocalLake
 from tests.spark_jobs.rows import request_row
 from tidelake.contract.errors import SchemaConflictError
@@ -52,3 +53,8 @@ def test_a_merge_reads_no_file_of_an_untouched_day(lake: LocalLake) -> None:
     next_day = request_row("e2", event_time="2015-05-18T23:59:59")
     lake.curate(lake.put_object("b.parquet", [next_day]))
     assert lake.rows("ledger", "events") == [(1,), (1,)]
+
+
+def test_the_documentation_lists_every_table_as_it_is() -> None:
+    document = DOCUMENT.read_text()
+    assert document == with_tables(document), "run `python -m spark_jobs.tables_docs`"

@@ -15,7 +15,8 @@ class ProducerOptions:
 
     `senders` calls are under way at once, each with up to 10 MiB. `put` waits
     `put_timeout_seconds` for room, then raises; `close` waits `close_seconds` for what is left.
-    `spool` is a folder of this producer's own, `receipts` a file.
+    `spool` is a folder of this producer's own; `receipts` and `metrics` are files, the latter for
+    whoever runs the producer (`producer_metrics`).
     """
 
     batch: BatchPolicy = field(default_factory=BatchPolicy)
@@ -27,6 +28,7 @@ class ProducerOptions:
     close_seconds: float = 120.0
     spool: Path | None = None
     receipts: Path | None = None
+    metrics: Path | None = None
 
 
 DEFAULTS = ProducerOptions()

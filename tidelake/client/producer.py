@@ -68,7 +68,7 @@ class Producer:
         `clock`, `wait` and `jitter` are those of batches and retries. Raises ConfigurationError if
         the spool or the receipts cannot be opened, DeliveryError as `put` does.
         """
-        self._options = options
+        self.options = options
         self._dead_letters = dead_letters
         self._lock = threading.Lock()
         self._uncommitted: deque[tuple[Entry, str]] = deque()
@@ -82,7 +82,8 @@ class Producer:
             if options.spool is None
             else Spool(options.spool, lock=self._lock, on_commit=self._committed)
         )
-        self._remembers = any((self._watermark, self._receipts, self._spool))
+        memories = (self._watermark, self._receipts, self._spool)
+        self._remembers = any(memory is not None for memory in memories)
         self._settlement = Settlement(
             dead_letters, spool=self._spool, watermark=self._watermark, on_outcome=on_outcome
         )
@@ -182,7 +183,7 @@ class Producer:
         """
         if not self._closed:
             try:
-                self._backlog.wait_until_idle(self._options.close_seconds)
+                self._backlog.wait_until_idle(self.options.close_seconds)
             finally:
                 # Also when a second signal interrupts the waiting.
                 self._closed = True

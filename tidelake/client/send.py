@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from tidelake.client.dead_letters import DeadLetterFile
 from tidelake.client.producer import Producer
+from tidelake.client.producer_metrics import publishing, to_file
 from tidelake.contract.errors import InputError
 from tidelake.contract.events import LineOutcome, ParsedLine, RejectedLine
 
@@ -77,6 +79,8 @@ def send(
 ) -> SendReport:
     """Put the events of `lines` and write the rejected lines to the dead letters.
 
+    A producer with `on_settled` tells the positions of the lines, of all of them and in order.
+
     `producer` is a fresh one; it is closed at the end. `on_progress` is called about ten times a
     second and once when all is done. Raises DeliveryError if the stream cannot be
     written to at all, and whatever reading `lines` raises; the events put by then are flushed.
@@ -92,16 +96,21 @@ def send(
         seconds = clock() - started
         return SendProgress(lines, rejected, done.delivered, done.dead_lettered, seconds, skipped)
 
-    with producer:
+    metrics = producer.options.metrics
+    with nullcontext() if metrics is None else publishing(producer, to_file(metrics)), producer:
         for line in lines:
             if isinstance(line, ParsedLine):
                 accepted += 1
-                producer.put(line.event, line=line.line, raw=line.raw, wait=False)
+                producer.put(
+                    line.event, line=line.line, raw=line.raw, position=line.position, wait=False
+                )
             elif isinstance(line, RejectedLine):
                 rejected += 1
                 dead_letters.put_rejected(line)
+                producer.skip(line.position)
             else:
                 skips[line.reason] += 1
+                producer.skip(line.position)
             if on_progress is not None and clock() - reported >= PROGRESS_SECONDS:
                 reported = clock()
                 on_progress(progress())

@@ -65,6 +65,8 @@ class Sender:
             failure = DeliveryError(f"sending stopped: {type(error).__name__}: {error}")
             failure.__cause__ = error
             with self._lock:
+                # It may be the callback that failed: what is left is settled without it.
+                self._settlement.on_outcome = None
                 self._backlog.fail(error if isinstance(error, DeliveryError) else failure)
 
     def _send(self, call: list[Parcel]) -> None:

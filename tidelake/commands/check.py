@@ -28,10 +28,13 @@ def add(commands: Commands) -> None:
         "--receipts", type=Path, metavar="FILE", help="accepted event ids, one a line, of a run"
     )
     parser.add_argument(
-        "--since", type=moment, metavar="HOUR", help="only objects that arrived in or after it"
+        "--since",
+        type=moment,
+        metavar="TIME",
+        help="only objects that arrived in its hour or later",
     )
     parser.add_argument(
-        "--until", type=moment, metavar="HOUR", help="only objects that arrived before it"
+        "--until", type=moment, metavar="TIME", help="only objects that arrived before its hour"
     )
     parser.add_argument(
         "--strict", action="store_true", help="exit with 1 also for an hour that is unverified"
@@ -47,7 +50,7 @@ def _run(parsed: argparse.Namespace) -> int:
     from tidelake.local.observed import Period
 
     found = deployed(parsed.environment)
-    period = Period(parsed.since, parsed.until)
+    period = Period.between(parsed.since, parsed.until)
     check = check_lake(found.files, found.tables, period, parsed.receipts)
     if parsed.json:
         sys.stdout.write(json.dumps(check.document(), indent=2) + "\n")

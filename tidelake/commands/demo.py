@@ -8,6 +8,11 @@ from pathlib import Path
 from rich.console import Console
 
 from tidelake.commands.arguments import Commands, add_command, add_source, positive
+from tidelake.commands.simulation_arguments import add_simulation, simulation_options
+from tidelake.contract.errors import ConfigurationError
+
+EVENTS_PER_SECOND = 1.0
+"""Of the time in which made-up events happen, so that they spread over hours, as a log does."""
 
 
 def add(commands: Commands) -> None:
@@ -17,19 +22,21 @@ def add(commands: Commands) -> None:
         "demo",
         _run,
         help="run the whole pipeline on a local AWS",
-        description="Deploy the stacks to a local AWS, send a file through the pipeline, check "
-        "that every event is accounted for, and destroy the stacks again.",
+        description="Deploy the stacks to a local AWS, send a file, or with --mix made-up events "
+        "of many sources, through the pipeline, check that every event is accounted for, and "
+        "destroy the stacks again.",
     )
     add_source(parser)
     parser.add_argument(
         "--file", type=Path, metavar="FILE", help="the input; a generated access log without it"
     )
+    add_simulation(parser, mix=None)
     parser.add_argument(
         "--events",
         type=positive,
         default=10_000,
         metavar="N",
-        help="lines to generate where there is no FILE (default: %(default)s)",
+        help="lines to make where there is no FILE (default: %(default)s)",
     )
     parser.add_argument(
         "--out",
@@ -46,9 +53,15 @@ def add(commands: Commands) -> None:
 def _run(parsed: argparse.Namespace) -> int:
     from tidelake.local.demo import DemoOptions, run_demo
 
+    if parsed.mix is not None and parsed.file is not None:
+        raise ConfigurationError("--mix", parsed.mix, "a mix or --file, not both")
+    simulated = None
+    if parsed.mix is not None:
+        simulated = simulation_options(parsed, events_per_second=EVENTS_PER_SECOND)
     options = DemoOptions(
         source=parsed.source,
         file=parsed.file,
+        simulation=simulated,
         events=parsed.events,
         out=parsed.out,
         keep=parsed.keep,

@@ -13,7 +13,7 @@ DRAIN_SECONDS = 120.0
 
 
 def add_producer_options(parser: argparse.ArgumentParser) -> None:
-    """`--spool`, `--receipts`, `--ordered`, `--aggregate`, `--drain-seconds`, `--transport`."""
+    """`--spool`, `--receipts`, `--ordered` and the others of a producer."""
     parser.add_argument(
         "--spool",
         type=Path,
@@ -35,6 +35,12 @@ def add_producer_options(parser: argparse.ArgumentParser) -> None:
         "--aggregate",
         action="store_true",
         help="pack small events into common records, as the Kinesis Producer Library does",
+    )
+    parser.add_argument(
+        "--metrics",
+        type=Path,
+        metavar="FILE",
+        help="add counts by source every minute, for the CloudWatch agent (embedded metric format)",
     )
     parser.add_argument(
         "--drain-seconds",
@@ -61,6 +67,7 @@ def producer_options(parsed: argparse.Namespace) -> ProducerOptions:
         ordered=parsed.ordered,
         aggregate=parsed.aggregate,
         close_seconds=parsed.drain_seconds,
+        metrics=parsed.metrics,
     )
 
 

@@ -30,6 +30,11 @@ def add(commands: Commands) -> None:
         help="go on with what is written to the files, through rotations, until Ctrl-C or SIGTERM",
     )
     parser.add_argument(
+        "--replay",
+        action="store_true",
+        help="the files are dead letters: send their events again; --source is theirs",
+    )
+    parser.add_argument(
         "--positions",
         type=Path,
         default=Path(".tidelake/positions.json"),
@@ -58,6 +63,7 @@ def _run(parsed: argparse.Namespace) -> int:
         environment=parsed.environment,
         stream=parsed.stream,
         follow=parsed.follow,
+        replay=parsed.replay,
         positions=parsed.positions,
         producer=producer_options(parsed),
         transport=parsed.transport,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from tidelake.contract.errors import CommandError
 from tidelake.local.command import run_command
 from tidelake.local.settings import ACCOUNT, REGION
 from tidelake.local.toolchain import Toolchain
@@ -52,6 +55,24 @@ class LocalCdk:
     def bootstrap(self, heartbeat: Heartbeat) -> None:
         """Create the CDKToolkit stack and its staging bucket."""
         self._run("bootstrap", [f"aws://{ACCOUNT}/{REGION}"], BOOTSTRAP_LIMIT_SECONDS, heartbeat)
+
+    def bootstrap_and_synth(self, heartbeat: Heartbeat) -> None:
+        """Both at once: the one waits for the local AWS, the other for this machine."""
+        given_up = threading.Event()
+
+        def heartbeat_aside(detail: str) -> None:
+            if given_up.is_set():
+                raise CommandError("cdk bootstrap was given up")
+            heartbeat(detail)
+
+        with ThreadPoolExecutor(max_workers=1) as aside:
+            bootstrapped = aside.submit(self.bootstrap, heartbeat_aside)
+            try:
+                self.synth(heartbeat)
+                bootstrapped.result()
+            finally:
+                # Leaving the block waits for the thread, which Ctrl-C does not reach.
+                given_up.set()
 
     def deploy(self, heartbeat: Heartbeat) -> None:
         self._run(

@@ -111,7 +111,11 @@ def _differences(
     rows = sum(counts.rows for counts in curated.values())
     set_aside = observed.quarantined.get(uri, 0)
     if entry is None or not entry.is_read:
-        said = "is not in the ledger" if entry is None else "is unreadable by the ledger"
+        said = (
+            "is not in the ledger, as while its batch runs"
+            if entry is None
+            else "is unreadable by the ledger"
+        )
         if rows or set_aside:
             yield f"{said}, but {rows:,} events and {set_aside:,} quarantined rows are from it"
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -35,26 +36,37 @@ def print_check(console: Console, check: LakeCheck) -> None:
 
 def _hours(hours: list[HourCheck]) -> Table:
     """The latest hours, and every one that is not balanced."""
+    # Narrow: it fits into 80 columns.
     table = Table(
         title="Raw rows = curated + duplicates + quarantined, by hour of arrival (UTC)",
         title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
     )
-    table.add_column("hour")
-    for name in ("objects", "raw", "curated", "duplicates", "quarantined", "unreadable", "waiting"):
+    table.add_column("hour", no_wrap=True)
+    for name in ("objects", "raw", "curated", "duplicates", "quarantined"):
         table.add_column(name, justify="right")
     table.add_column("")
     latest = hours[-HOURS_SHOWN:]
     shown = [check for check in hours if check in latest or check.verdict != "balanced"]
     for check in shown:
-        counts = (
-            *(check.objects, check.raw, check.curated, check.duplicates),
-            *(check.quarantined, check.unreadable, check.waiting),
+        counts = (check.objects, check.raw, check.curated, check.duplicates, check.quarantined)
+        table.add_row(
+            hour_text(check.hour),
+            *(f"{count:,}" for count in counts),
+            f"[{STYLES[check.verdict]}]{_hour_verdict(check)}[/]",
         )
-        verdict = f"[{STYLES[check.verdict]}]{check.verdict}[/]"
-        table.add_row(hour_text(check.hour), *(f"{count:,}" for count in counts), verdict)
     if len(shown) < len(hours):
         table.caption = f"{len(hours) - len(shown):,} earlier hours are balanced"
     return table
+
+
+def _hour_verdict(check: HourCheck) -> str:
+    if check.verdict == "waiting":
+        return f"{check.waiting:,} waiting"
+    if check.verdict == "unverified":
+        return f"unverified ({check.unreadable:,})"
+    return check.verdict
 
 
 def _verdict(check: LakeCheck) -> str:

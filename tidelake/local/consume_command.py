@@ -18,7 +18,7 @@ from tidelake.client.checkpoints import Checkpoints
 from tidelake.client.consumer import Consumer
 from tidelake.client.dead_letters import DeadLetterFile
 from tidelake.client.fan_out import FAN_OUT, FanOutTransport, register_consumer
-from tidelake.client.fast_read import FastReadTransport
+from tidelake.client.fast_transport import FastTransport
 from tidelake.client.lease_table import LeaseTable
 from tidelake.client.leases import Leases
 from tidelake.client.processing import Processed, process
@@ -78,6 +78,8 @@ def consume(target: Target, request: ConsumeRequest, console: Console) -> Proces
             # The record in hand may not be done, so what was saved last is what counts.
             consuming.detail = "interrupted"
     console.print(f"{done.handled:,} events, {done.dead:,} dead letters", highlight=False)
+    if done.dead:
+        console.print(f"set aside, with the reason: {request.dead_letter_file}", soft_wrap=True)
     return done
 
 
@@ -103,7 +105,7 @@ def _consumer(
 ) -> Consumer:
     client = target.client("kinesis")
     if request.fan_out is None:
-        transport: FastReadTransport | FanOutTransport = FastReadTransport(client)
+        transport: FastTransport | FanOutTransport = FastTransport(client)
         pace = POLLING
     else:
         transport = FanOutTransport(client, register_consumer(client, stream, request.fan_out))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,27 +14,32 @@ from tidelake.client.consumed_events import tally
 from tidelake.client.consumer import Consumer
 from tidelake.client.dead_letters import DeadLetterFile
 from tidelake.client.fast_transport import FastTransport
+from tidelake.client.options import ProducerOptions
 from tidelake.client.outputs import read_outputs
 from tidelake.client.producer import Producer
 from tidelake.client.send import InputCounts, SendProgress, check_input, send
 from tidelake.contract.deployment import Output
-from tidelake.contract.errors import CommandError, LocalAwsError, PipelineError
+from tidelake.contract.errors import LocalAwsError, PipelineError
 from tidelake.local.cdk import LocalCdk
+from tidelake.local.check_report import print_check
+from tidelake.local.demo_input import DemoInput, FileInput, SimulatedInput
 from tidelake.local.deployed import deployed_locally
 from tidelake.local.endpoint import local_client, local_environment, require_loopback
+from tidelake.local.lake_check import LakeCheck, check_lake
 from tidelake.local.ledger import read_counts
 from tidelake.local.leftovers import find_leftovers
 from tidelake.local.lifecycle import STATE_DIR, LocalAws, local_status, running_local_aws
+from tidelake.local.observed import Period
 from tidelake.local.out_folder import claimed
 from tidelake.local.pipeline import Pipeline
-from tidelake.local.progress import Stage, stage
-from tidelake.local.report import print_report
+from tidelake.local.progress import stage
+from tidelake.local.report import print_kept, print_report
 from tidelake.local.results import read_results
 from tidelake.local.spark_progress import SparkProgress
 from tidelake.local.summary import RawCounts, StageSeconds, StepOutcome, StreamCounts, Summary
 from tidelake.local.toolchain import Toolchain, set_up
 from tidelake.local.waiting import wait_until
-from tidelake.sources.events import read_events
+from tidelake.sources.simulation import SimulationOptions, SourceTruth
 from tidelake.sources.synthetic.web_log import write_access_log
 
 ENVIRONMENT = "local"
@@ -45,10 +49,15 @@ PROCESS_LIMIT_SECONDS = 300
 
 @dataclass(frozen=True, kw_only=True)
 class DemoOptions:
-    """What one demo is asked for. Without a `file` it generates `events` lines of its own."""
+    """What one demo is asked for.
+
+    It sends `file`, or `events` lines of `simulation`, or, without either, of an access log that it
+    generates.
+    """
 
     source: str
     file: Path | None
+    simulation: SimulationOptions | None
     events: int
     out: Path
     keep: bool
@@ -68,12 +77,12 @@ def run_demo(options: DemoOptions, console: Console) -> Summary:
     toolchain = set_up(options.project_dir, lambda line: console.print(line, markup=False))
     with claimed(options.out):
         demo = _Demo(options, console, toolchain)
-        file = demo.check_input()
+        sent = demo.check_input()
         with running_local_aws(
             project_dir=options.project_dir, state_dir=demo.state_dir
         ) as local_aws:
             try:
-                return demo.take_through(local_aws, file)
+                return demo.take_through(local_aws, sent)
             except Exception as error:
                 if local_aws.is_running:
                     raise
@@ -108,69 +117,62 @@ class _Demo:
         self.seconds: dict[str, float] = {}
         self.summary_file = options.out / "summary.json"
         self.dead_letter_file = options.out / "dead_letters.jsonl"
+        self.receipts_file = options.out / "receipts.txt"
         # What stays up is found by `tidelake local`; what does not is this run's own affair, so
         # that two runs with different output folders do not meet.
         self.state_dir = STATE_DIR if options.keep else options.out / "local-aws"
 
-    def take_through(self, local_aws: LocalAws, file: Path) -> Summary:
+    def take_through(self, local_aws: LocalAws, sent: DemoInput) -> Summary:
         """All stages after the check of the input, in order."""
         cdk = self.deploy(local_aws)
         pipeline = self.find_pipeline(local_aws)
-        counts = self.send(pipeline, file)
+        counts = self.send(pipeline, sent)
         stream = self.count_stream(pipeline)
         raw = self.deliver(pipeline, stream)
         steps = self.process(pipeline)
-        summary = self.summarize(pipeline, counts, stream, raw, steps)
-        self.settle(summary)
+        check = self.check(pipeline)
+        summary = self.summarize(pipeline, counts, stream, raw, steps, sent.truth, check)
+        self.settle(summary, check)
         if self.options.keep:
-            self.say_where_to_look(pipeline)
+            print_kept(self.console, pipeline.endpoint, pipeline.outputs[Output.LAKE_BUCKET])
             local_aws.detach()
         else:
             self.destroy(cdk, local_aws)
         return summary
 
-    def check_input(self) -> Path:
+    def check_input(self) -> DemoInput:
         """The input; InputError, with its rejected lines set aside, if there is nothing to send."""
         # An earlier run's result must not be taken for this one's.
         self.summary_file.unlink(missing_ok=True)
-        file = self.options.file
-        if file is None:
-            file = self.options.out / "access.log"
-            write_access_log(file, lines=self.options.events)
+        self.receipts_file.unlink(missing_ok=True)
+        sent = self._input()
         with (
-            stage(self.console, f"check {file}") as checking,
+            stage(self.console, f"check {sent.title}") as checking,
             DeadLetterFile(self.dead_letter_file, append=False) as dead_letters,
         ):
-            counts = check_input(read_events(file, self.options.source), dead_letters)
+            counts = check_input(sent.lines(), dead_letters)
             checking.detail = f"{counts.accepted:,} of {counts.lines:,} lines hold an event"
-        return file
+        return sent
+
+    def _input(self) -> DemoInput:
+        options = self.options
+        if options.simulation is not None:
+            return SimulatedInput(options.simulation, options.events)
+        file = options.file
+        if file is None:
+            file = options.out / "access.log"
+            write_access_log(file, lines=options.events)
+        return FileInput(file, options.source)
 
     def deploy(self, local_aws: LocalAws) -> LocalCdk:
         """Bootstrap and deploy, with the templates made meanwhile."""
         with stage(self.console, "deploy the stacks with the CDK") as deploying:
             cdk = self._cdk(local_aws)
-            self._bootstrap_and_synth(cdk, deploying)
+            cdk.bootstrap_and_synth(deploying.heartbeat)
             cdk.deploy(deploying.heartbeat)
             deploying.detail = local_aws.endpoint
         self.seconds["deploy"] = deploying.seconds
         return cdk
-
-    def _bootstrap_and_synth(self, cdk: LocalCdk, deploying: Stage) -> None:
-        given_up = threading.Event()
-
-        def heartbeat(detail: str) -> None:
-            if given_up.is_set():
-                raise CommandError("cdk bootstrap was given up")
-            deploying.heartbeat(detail)
-
-        with ThreadPoolExecutor(max_workers=1) as aside:
-            bootstrapped = aside.submit(cdk.bootstrap, heartbeat)
-            try:
-                cdk.synth(deploying.heartbeat)
-                bootstrapped.result()
-            finally:
-                # Leaving the block waits for the thread, which Ctrl-C does not reach.
-                given_up.set()
 
     def _cdk(self, local_aws: LocalAws) -> LocalCdk:
         log_dir = self.options.out.resolve() / "logs"
@@ -188,8 +190,8 @@ class _Demo:
         cloudformation = local_client("cloudformation", local_aws.endpoint)
         return Pipeline(local_aws.endpoint, read_outputs(cloudformation, ENVIRONMENT))
 
-    def send(self, pipeline: Pipeline, file: Path) -> InputCounts:
-        """Send the file, and count what was sent: a log that is being written to has grown."""
+    def send(self, pipeline: Pipeline, sent: DemoInput) -> InputCounts:
+        """Send the input, and count what was sent: a log that is being written to has grown."""
 
         def show(progress: SendProgress) -> None:
             sending.heartbeat(
@@ -201,10 +203,12 @@ class _Demo:
             DeadLetterFile(self.dead_letter_file, append=False) as dead_letters,
         ):
             producer = Producer(
-                self._transport(pipeline), pipeline.outputs[Output.STREAM], dead_letters
+                self._transport(pipeline),
+                pipeline.outputs[Output.STREAM],
+                dead_letters,
+                ProducerOptions(receipts=self.receipts_file),
             )
-            lines = read_events(file, self.options.source)
-            report = send(lines, producer, dead_letters, on_progress=show)
+            report = send(sent.lines(), producer, dead_letters, on_progress=show)
         self.seconds["send"] = sending.seconds
         if report.undelivered:
             raise PipelineError(
@@ -248,6 +252,16 @@ class _Demo:
         self.seconds["process"] = processing.seconds
         return list(progress.steps)
 
+    def check(self, pipeline: Pipeline) -> LakeCheck:
+        """What `tidelake check` says, with the receipts of this run."""
+        with stage(self.console, "check that every event is accounted for") as checking:
+            lake = deployed_locally(pipeline.endpoint)
+            check = check_lake(lake.files, lake.tables, Period(), self.receipts_file)
+            checking.detail = (
+                f"{len(check.problems):,} differences" if check.problems else "balanced"
+            )
+        return check
+
     def summarize(
         self,
         pipeline: Pipeline,
@@ -255,6 +269,8 @@ class _Demo:
         stream: StreamCounts,
         raw: RawCounts,
         steps: list[StepOutcome],
+        truth: Mapping[str, SourceTruth] | None,
+        check: LakeCheck,
     ) -> Summary:
         with stage(self.console, "read the tables"):
             tables = deployed_locally(pipeline.endpoint).tables
@@ -269,13 +285,21 @@ class _Demo:
             curated=curated,
             results=results,
             seconds=StageSeconds(**rounded, total=round(total, 1)),
+            truth=None if truth is None else dict(truth),
+            differences=check.problems,
         )
 
-    def settle(self, summary: Summary) -> None:
+    def settle(self, summary: Summary, check: LakeCheck) -> None:
         """Write and print the summary; raises PipelineError unless all is accounted for."""
         summary.write(self.summary_file)
         print_report(self.console, summary)
-        for name, file in (("summary", self.summary_file), ("set aside", self.dead_letter_file)):
+        print_check(self.console, check)
+        files = {
+            "summary": self.summary_file,
+            "set aside": self.dead_letter_file,
+            "receipts": self.receipts_file,
+        }
+        for name, file in files.items():
             self.console.print(f"{name}: {file}", markup=False, highlight=False, soft_wrap=True)
         imbalances = summary.imbalances()
         if imbalances:
@@ -288,20 +312,6 @@ class _Demo:
             leftovers = find_leftovers(local_aws.endpoint)
         if leftovers:
             raise PipelineError(f"cdk destroy left {', '.join(leftovers)}")
-
-    def say_where_to_look(self, pipeline: Pipeline) -> None:
-        bucket = pipeline.outputs[Output.LAKE_BUCKET]
-        for line in (
-            "",
-            f"Still running at {pipeline.endpoint}. Look around, for example with",
-            "  export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1",
-            f"  aws --endpoint-url {pipeline.endpoint} s3 ls s3://{bucket} --recursive",
-            "  .venv/bin/tidelake tail --from-start --limit 5",
-            "  .venv/bin/tidelake local status",
-            "and stop it with",
-            "  .venv/bin/tidelake local down",
-        ):
-            self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def _transport(self, pipeline: Pipeline) -> FastTransport:
         return FastTransport(local_client("kinesis", pipeline.endpoint))

@@ -13,14 +13,13 @@ from pyiceberg.catalog.glue import GlueCatalog
 
 from tidelake.client.outputs import read_outputs
 from tidelake.contract.deployment import Output
-from tidelake.contract.errors import ConfigurationError, LocalAwsError
+from tidelake.contract.errors import ConfigurationError
 from tidelake.contract.lake import CATALOG
 from tidelake.local.endpoint import ACCESS_KEY, SECRET_KEY, local_client
 from tidelake.local.lake_files import LakeFiles
-from tidelake.local.lifecycle import local_status
 from tidelake.local.settings import REGION
 from tidelake.local.tables import CuratedTables
-from tidelake.local.target import LOCAL, aws_region
+from tidelake.local.target import LOCAL, aws_region, open_target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,14 +80,14 @@ def deployed(environment: str) -> Deployed:
     Raises LocalAwsError when no local AWS runs, ConfigurationError when no region or credentials
     are set or nothing is deployed.
     """
+    target = open_target(environment)
     if environment == LOCAL:
-        endpoint = local_status().endpoint
-        if endpoint is None:
-            raise LocalAwsError(
-                "no local AWS runs here; `make demo KEEP=1` starts one with the stacks on it"
-            )
-        return deployed_locally(endpoint)
-    return _deployed_on_aws(environment)
+        return deployed_locally(target.client("s3").meta.endpoint_url)
+    return Deployed(
+        outputs=read_outputs(target.client("cloudformation"), environment),
+        client=target.client,
+        access=_aws_access(),
+    )
 
 
 def deployed_locally(endpoint: str) -> Deployed:
@@ -115,19 +114,17 @@ def local_access(endpoint: str) -> StoreAccess:
     )
 
 
-def _deployed_on_aws(environment: str) -> Deployed:
+def _aws_access() -> StoreAccess:
+    """Whoever boto3 finds, so that all calls of a command are one caller's."""
     region = aws_region()
-    session = boto3.session.Session(region_name=region)
-    credentials = session.get_credentials()
+    credentials = boto3.session.Session(region_name=region).get_credentials()
     if credentials is None:
         raise ConfigurationError("AWS credentials", None, "a profile or keys that boto3 finds")
     frozen = credentials.get_frozen_credentials()
-    access = StoreAccess(
+    return StoreAccess(
         access_key=frozen.access_key,
         secret_key=frozen.secret_key,
         session_token=frozen.token,
         region=region,
         endpoint=None,
     )
-    outputs = read_outputs(session.client("cloudformation"), environment)
-    return Deployed(outputs=outputs, client=session.client, access=access)

@@ -34,6 +34,11 @@ class Period:
     since: datetime | None = None
     until: datetime | None = None
 
+    @classmethod
+    def between(cls, since: datetime | None, until: datetime | None) -> Period:
+        """From the hour that `since` lies in to the one before that of `until`."""
+        return cls(_start_of_hour(since), _start_of_hour(until))
+
     def holds(self, hour: Hour) -> bool:
         if hour is None:
             return self.since is None and self.until is None
@@ -48,6 +53,10 @@ class Period:
         if self.until is not None:
             bounds.append(f"{column} < '{self.until.isoformat()}'")
         return " and ".join(bounds) if bounds else "true"
+
+
+def _start_of_hour(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.replace(minute=0, second=0, microsecond=0)
 
 
 def observe(files: LakeFiles, tables: CuratedTables, period: Period) -> Observed:

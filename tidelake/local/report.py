@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -15,6 +16,22 @@ def print_report(console: Console, summary: Summary) -> None:
     console.print()
     console.print(_ledger(summary))
     print_results(console, summary.results)
+
+
+def print_kept(console: Console, endpoint: str, bucket: str) -> None:
+    """Print where to look in a run that was left up, and how to end it."""
+    for line in (
+        "",
+        f"Still running at {endpoint}. Look around, for example with",
+        "  .venv/bin/tidelake results",
+        "  .venv/bin/tidelake check",
+        "  .venv/bin/tidelake tail --from-start --limit 5",
+        "  export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1",
+        f"  aws --endpoint-url {endpoint} s3 ls s3://{bucket} --recursive",
+        "and stop it with",
+        "  .venv/bin/tidelake local down",
+    ):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def print_status(console: Console, status: LocalStatus) -> None:
@@ -32,7 +49,12 @@ def print_status(console: Console, status: LocalStatus) -> None:
 
 
 def _ledger(summary: Summary) -> Table:
-    table = Table(title="Ledger: in = out + set aside", title_justify="left")
+    table = Table(
+        title="Ledger: in = out + set aside",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
     table.add_column("hop")
     table.add_column("in", justify="right")
     table.add_column("out", justify="right")
@@ -45,9 +67,15 @@ def _ledger(summary: Summary) -> Table:
             counts.lines,
             counts.accepted,
             counts.rejected + counts.skipped,
-            f"{counts.rejected:,} rejected, {counts.skipped:,} skipped",
+            _aside(rejected=counts.rejected, skipped=counts.skipped),
         ),
-        ("events -> data stream", counts.accepted, stream.events, 0, ""),
+        (
+            "events -> data stream",
+            counts.accepted,
+            stream.events,
+            counts.accepted - stream.events,
+            "sent again",
+        ),
         (
             f"data stream -> raw zone ({raw.objects} objects)",
             stream.records,
@@ -60,9 +88,17 @@ def _ledger(summary: Summary) -> Table:
             raw.events,
             curated.events,
             curated.duplicates + curated.quarantined,
-            f"{curated.duplicates:,} duplicates, {curated.quarantined:,} quarantined",
+            _aside(duplicates=curated.duplicates, quarantined=curated.quarantined),
         ),
     )
     for hop, came_in, went_out, aside, what in rows:
         table.add_row(hop, f"{came_in:,}", f"{went_out:,}", f"{aside:,}", what if aside else "")
     return table
+
+
+def _aside(**counts: int) -> str:
+    """What was set aside, by its kind; the count only where there are two."""
+    kinds = {name: count for name, count in counts.items() if count}
+    if len(kinds) == 1:
+        return next(iter(kinds))
+    return ", ".join(f"{count:,} {name}" for name, count in kinds.items())

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pyarrow as pa
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -58,27 +59,42 @@ def _rows(tables: CuratedTables, options: ResultsOptions) -> pa.Table:
 
 
 def print_rows(console: Console, rows: pa.Table) -> None:
-    """Print rows as a table; a column of numbers stands to the right."""
-    shown = Table()
+    """Print rows as a table, or one under the other where their columns do not fit."""
+    shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in rows.schema:
         numeric = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
         shown.add_column(
             escape(printable(column.name)),
             justify="right" if numeric or pa.types.is_decimal(column.type) else "left",
-            overflow="fold",
         )
     for row in rows.to_pylist():
         shown.add_row(*(escape(printable(_text(value))) for value in row.values()))
-    console.print(shown)
+    unbounded = console.options.update(max_width=sys.maxsize)
+    if console.measure(shown, options=unbounded).maximum <= console.width:
+        console.print(shown)
+    else:
+        _print_each(console, rows)
     console.print(f"{rows.num_rows:,} rows", highlight=False)
+
+
+def _print_each(console: Console, rows: pa.Table) -> None:
+    """A line a value; those that a row lacks are left out."""
+    width = max(len(name) for name in rows.column_names)
+    for number, row in enumerate(rows.to_pylist(), start=1):
+        console.rule(f"row {number:,}", align="left")
+        for name, value in row.items():
+            if value is not None:
+                line = f"{name:<{width}}  {printable(_text(value))}"
+                console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _text(value: object) -> str:
     if value is None:
         return ""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}"
-    return str(_plain(value))
+    plain = value if isinstance(value, int) else _plain(value)
+    if isinstance(plain, int) and not isinstance(plain, bool):
+        return f"{plain:,}"
+    return str(plain)
 
 
 def _write(document: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from rich import box
 from rich.bar import Bar
 from rich.console import Console, RenderableType
 from rich.markup import escape
@@ -69,16 +70,16 @@ def _bar(count: int, largest: int) -> str:
 
 
 def _counts(title: str, columns: tuple[str, str], counts: Mapping[str, int]) -> Table:
+    """Counts with bars as long as their share of the largest."""
     name, count_name = columns
     table = _table(title)
     table.add_column(name, overflow="fold")
     table.add_column(count_name, justify="right")
-    table.add_column("share", justify="right")
     table.add_column("", width=BAR_WIDTH)
-    largest, total = max(counts.values()), sum(counts.values())
+    largest = max(counts.values(), default=1)
     for key, count in counts.items():
         bar = Bar(size=largest, begin=0, end=count)
-        table.add_row(escape(printable(key)), f"{count:,}", f"{count / total:.1%}", bar)
+        table.add_row(escape(printable(key)), f"{count:,}", bar)
     return table
 
 
@@ -141,4 +142,5 @@ def _current_rows(results: Results) -> Table:
 
 
 def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left")
+    """Narrow, so that most fit into 80 columns."""
+    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
-from tidelake.client.dead_letters import DeadLetterFile
+from tidelake.client.dead_letters import DeadLetterFile, read_dead_letters
 from tidelake.client.options import DEFAULTS, ProducerOptions
 from tidelake.client.producer import Producer
 from tidelake.client.send import SendReport, check_input, send
 from tidelake.contract.errors import ConfigurationError, InputError
 from tidelake.contract.events import LineOutcome
-from tidelake.local.inputs import STANDARD_INPUT, outcomes_of
+from tidelake.local.inputs import STANDARD_INPUT, matching_files, outcomes_of
 from tidelake.local.progress import stage
 from tidelake.local.send_progress import print_report, showing
 from tidelake.local.stopping import stop_on_signals, until_stopped
@@ -37,12 +38,32 @@ class SendOptions:
     stream: str | None
     follow: bool = False
     positions: Path = Path(".tidelake/positions.json")
+    replay: bool = False
+    """Whether the inputs are dead letters, whose events are sent again."""
     producer: ProducerOptions = DEFAULTS
     transport: str = FAST
 
     def __post_init__(self) -> None:
+        if self.replay:
+            self._check_replay()
         if STANDARD_INPUT in self.inputs and (len(self.inputs) > 1 or self.follow):
             raise ConfigurationError("--file", list(self.inputs), "- alone, without --follow")
+
+    def _check_replay(self) -> None:
+        if self.follow or STANDARD_INPUT in self.inputs:
+            raise ConfigurationError("--replay", True, "files, without --follow")
+        # What fails again would be read again, for ever.
+        if self.dead_letter_file.resolve() in (Path(name).resolve() for name in self.inputs):
+            allowed = "another file than the one that is replayed"
+            raise ConfigurationError("--dead-letters", str(self.dead_letter_file), allowed)
+
+    def lines(self) -> Iterator[LineOutcome]:
+        """One outcome for every line of the inputs."""
+        if self.replay:
+            for path in matching_files(self.inputs):
+                yield from read_dead_letters(path)
+        else:
+            yield from outcomes_of(self.inputs, self.source, self.source_options)
 
 
 def send_inputs(options: SendOptions, console: Console) -> SendReport:
@@ -56,8 +77,7 @@ def send_inputs(options: SendOptions, console: Console) -> SendReport:
         return _follow(options, console)
     if options.inputs != (STANDARD_INPUT,):
         _check(options)
-    lines = outcomes_of(options.inputs, options.source, options.source_options)
-    report, stopped = _send(lines, options, console)
+    report, stopped = _send(options, console)
     if stopped:
         raise KeyboardInterrupt
     if report.accepted == 0:
@@ -65,10 +85,8 @@ def send_inputs(options: SendOptions, console: Console) -> SendReport:
     return report
 
 
-def _send(
-    lines: Iterable[LineOutcome], options: SendOptions, console: Console
-) -> tuple[SendReport, bool]:
-    """Send lines to their end or to a signal, and whether it was a signal."""
+def _send(options: SendOptions, console: Console) -> tuple[SendReport, bool]:
+    """Send the inputs to their end or to a signal, and whether it was a signal."""
     transport, stream = open_stream(options.environment, options.stream, options.transport)
     with (
         stop_on_signals() as stop,
@@ -77,7 +95,10 @@ def _send(
     ):
         producer = Producer(transport, stream, dead_letters, options.producer)
         report = send(
-            until_stopped(lines, stop), producer, dead_letters, on_progress=showing(sending)
+            until_stopped(options.lines(), stop),
+            producer,
+            dead_letters,
+            on_progress=showing(sending),
         )
     print_report(console, report, options.dead_letter_file)
     return report, stop.requested
@@ -85,13 +106,11 @@ def _send(
 
 def _check(options: SendOptions) -> None:
     try:
-        check_input(outcomes_of(options.inputs, options.source, options.source_options))
+        check_input(options.lines())
     except InputError:
         # No send follows, so the rejected lines are set aside here.
         with DeadLetterFile(options.dead_letter_file) as dead_letters:
-            check_input(
-                outcomes_of(options.inputs, options.source, options.source_options), dead_letters
-            )
+            check_input(options.lines(), dead_letters)
 
 
 def _follow(options: SendOptions, console: Console) -> SendReport:
@@ -111,27 +130,25 @@ def _follow(options: SendOptions, console: Console) -> SendReport:
         DeadLetterFile(options.dead_letter_file) as dead_letters,
         stage(console, f"follow {', '.join(options.inputs)} to {stream}") as sending,
     ):
-        producer = Producer(transport, stream, dead_letters, options.producer)
-
-        def settle() -> None:
-            producer.flush()
-            commit()
-
-        def commit() -> None:
-            dead_letters.sync()
-            files.commit(files.position)
-
         files = FollowedFiles(
             options.inputs,
             EventBuilder(options.source, options.source_options),
             positions,
             stop=stop.is_requested,
-            settle=settle,
+            before_save=dead_letters.sync,
             on_loss=warn,
             sleep=stop.sleep,
         )
-        report = send(files, producer, dead_letters, on_progress=showing(sending))
-        commit()
-        files.close()
+
+        def settled(line_positions: Sequence[object]) -> None:
+            last = line_positions[-1]
+            assert isinstance(last, int)  # noqa: S101 - narrows the type: `send` puts them
+            files.commit(last)
+
+        with closing(files):
+            producer = Producer(
+                transport, stream, dead_letters, options.producer, on_settled=settled
+            )
+            report = send(files, producer, dead_letters, on_progress=showing(sending))
     print_report(console, report, options.dead_letter_file)
     return report

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from tidelake.client.send import InputCounts
 from tidelake.contract.schema import WEB_LOG
 from tidelake.local.ledger import CuratedCounts
 from tidelake.local.results import Results
+from tidelake.sources.simulation import SourceTruth
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +70,10 @@ class Summary:
     curated: CuratedCounts
     results: Results
     seconds: StageSeconds
+    truth: dict[str, SourceTruth] | None = None
+    """What a simulation made of each source; None for a file."""
+    differences: list[str] = field(default_factory=list)
+    """What `tidelake check` found, each with its place."""
 
     def imbalances(self) -> list[str]:
         """Every hop where in is not out + set aside; empty when each event is accounted for.
@@ -78,19 +83,15 @@ class Summary:
         """
         curated, results = self.curated, self.results
         requests = results.events_by_source.get(WEB_LOG.name, 0)
-        hops = (
-            (
-                "lines in the input",
-                self.input.lines,
-                "accepted, rejected, skipped",
-                self._lines_out,
-            ),
-            ("accepted events", self.input.accepted, "on the data stream", self.stream.events),
+        hops = [
+            ("lines in the input", self.input.lines, "accepted, rejected or skipped", self._lines),
+            ("distinct events", self._distinct, "on the data stream", self.stream.events),
             ("raw events", self.raw.events, "curated, duplicate or quarantined", curated.read),
             ("events on the data stream", self.stream.events, "at the end", self._events_out),
             ("curated events", curated.events, "counted by hour", _total(results.events_by_hour)),
             ("web requests", requests, "counted by status", _total(results.events_by_status)),
-        )
+            *self._made(),
+        ]
         found = [
             f"{came_in:,} {what}, but {went_out:,} {where}"
             for what, came_in, where, went_out in hops
@@ -101,10 +102,42 @@ class Summary:
                 f"{self.stream.records:,} records on the data stream, but {self.raw.records:,} "
                 "in the raw zone or among its conversion failures"
             )
-        return found
+        return found + self.differences
+
+    def _made(self) -> Iterator[tuple[str, int, str, int]]:
+        """The same for what a simulation made: each kind must end where it belongs."""
+        if self.truth is None:
+            return
+        made = self.truth.values()
+        ends = (
+            ("refused lines", sum(t.refused for t in made), "rejected", self.input.rejected),
+            (
+                "unconvertible events",
+                sum(t.unconvertible for t in made),
+                "conversion failures",
+                self.raw.conversion_failed,
+            ),
+            (
+                "events that break the contract",
+                sum(t.breaking for t in made),
+                "quarantined",
+                self.curated.quarantined,
+            ),
+        )
+        for what, count, where, found in ends:
+            yield f"{what} made", count, where, found
+        for source, truth in self.truth.items():
+            curated = self.results.events_by_source.get(source, 0)
+            yield f"{source} events made", truth.events, "curated", curated
 
     @property
-    def _lines_out(self) -> int:
+    def _distinct(self) -> int:
+        """Accepted events, those that a simulation sends twice once."""
+        repeated = 0 if self.truth is None else sum(t.duplicates for t in self.truth.values())
+        return self.input.accepted - repeated
+
+    @property
+    def _lines(self) -> int:
         return self.input.accepted + self.input.rejected + self.input.skipped
 
     @property

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from tidelake.client.consumed_events import read_events
 from tidelake.client.consumer import Consumer, Lag
-from tidelake.client.fast_read import FastReadTransport
+from tidelake.client.fast_transport import FastTransport
 from tidelake.client.transport import Position, ReceivedRecord
 from tidelake.contract.events import Event
 from tidelake.local.target import Target
@@ -52,7 +52,7 @@ def tail(
 
     On a terminal, how far behind the tail is stands in a line of its own on standard error.
     """
-    transport = FastReadTransport(target.client("kinesis"))
+    transport = FastTransport(target.client("kinesis"))
     consumer = Consumer(transport, target.stream_name(stream), start=start)
     errors = Console(stderr=True)
     with errors.status("waiting for events") as status:

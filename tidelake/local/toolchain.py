@@ -21,7 +21,7 @@ from pathlib import Path
 from tidelake.contract.errors import ToolchainError
 from tidelake.local.toolchain_cdk import cdk_entry, install_cdk
 from tidelake.local.toolchain_install import Installer
-from tidelake.local.toolchain_jars import LOCK_FILE, fetch_jars, jar_paths, update_lock
+from tidelake.local.toolchain_jars import SPARK_3, fetch_jars, jar_paths, update_lock
 from tidelake.local.toolchain_runtimes import provide_java, provide_node
 
 SETUP_COMMAND = ".venv/bin/tidelake local setup"
@@ -132,7 +132,7 @@ def _toolchain(project_dir: Path, java_home: Path, node: Path) -> Toolchain:
 def _witnesses(project_dir: Path, toolchain: Toolchain) -> Iterable[Path]:
     """The files whose size and time of change stand for the whole toolchain."""
     yield from (toolchain.java_home / "bin" / "java", toolchain.node, toolchain.spark_submit)
-    yield from (toolchain.cdk, project_dir / "package-lock.json", LOCK_FILE)
+    yield from (toolchain.cdk, project_dir / "package-lock.json", SPARK_3.lock_file)
     yield from toolchain.spark_jars
 
 

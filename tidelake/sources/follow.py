@@ -57,21 +57,21 @@ class FollowedFiles:
         positions: PositionFile,
         *,
         stop: Callable[[], bool],
-        settle: Callable[[], None] = lambda: None,
+        before_save: Callable[[], None] = lambda: None,
         on_loss: Callable[[FileMark], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`settle` is called before positions are saved, and whenever there is nothing new: the
-        place to make safe, and commit, what was given. `on_loss` is told of a file whose rest
-        cannot be found: it was emptied without a copy, or is gone."""
+        """`before_save` is called before positions are saved: the place to bring to the disk what
+        was set aside. `on_loss` is told of a file whose rest cannot be found: it was emptied
+        without a copy, or is gone."""
         self.position = 0
         """The position of the last outcome given."""
         self._patterns = patterns
         self._builder = builder
         self._positions = positions
         self._stop = stop
-        self._settle = settle
+        self._before_save = before_save
         self._on_loss = on_loss
         self._clock = clock
         self._sleep = sleep
@@ -92,13 +92,9 @@ class FollowedFiles:
             for file in [*self._rotated, *self._growing.values()]:
                 yield from self._read(file)
             yield from self._retire()
-            is_idle = self.position == before
-            is_due = self._clock() - self._saved_at >= SAVE_SECONDS
-            if is_idle or is_due:
-                self._settle()
-            if is_due:
+            if self._clock() - self._saved_at >= SAVE_SECONDS:
                 self.save()
-            if is_idle:
+            if self.position == before:
                 self._sleep(POLL_SECONDS)
 
     def commit(self, position: int) -> None:
@@ -115,6 +111,7 @@ class FollowedFiles:
                 self._done.remove(file)
                 file.close()
             marks = [file.mark() for file in (*self._done, *self._rotated, *self._growing.values())]
+        self._before_save()
         self._positions.save([mark for mark in marks if mark is not None])
         self._saved_at = self._clock()
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Sequence
+from functools import lru_cache
 
 from tidelake.contract.errors import InvalidEventError
 from tidelake.contract.events import Event
@@ -44,29 +44,19 @@ class SensorParser:
     def __init__(self, options: SourceOptions) -> None:
         self._settings = dict(options.settings)
         self._checks = QualityChecks(options.valid_range)
-        self._header_line: bytes | None = None
-        self._header: Sequence[str] = ()
 
     def __call__(self, line: Line, first_line: bytes) -> Event | SkipReason:
         """The event of a reading, or that the line is the header. InvalidEventError for a misfit,
         such as every row of a file whose header has no time, no value or an unknown column."""
         text = line_text(line)
         if text.lstrip().startswith("{"):
-            reading = _named(load_object(text))
-        else:
-            if first_line != self._header_line:
-                self._header, self._header_line = _read_header(first_line), first_line
-            if line.number == 1:
-                return "header"
-            values = _split(text)
-            if len(values) != len(self._header):
-                raise InvalidEventError(f"line: must have {len(self._header)} columns")
-            reading = {
-                name: value for name, value in zip(self._header, values, strict=True) if value
-            }
-            if "value" in reading:
-                reading["value"] = _number(str(reading["value"]))
-        return self._event(reading)
+            return self._event(_named(load_object(text)))
+        header = _read_header(first_line)
+        if isinstance(header, str):
+            raise InvalidEventError(header)
+        if line.number == 1:
+            return "header"
+        return self._event(_row(header, text))
 
     def _event(self, reading: Event) -> Event:
         event: Event = {**self._settings, **reading}
@@ -87,19 +77,31 @@ class SensorParser:
         return event
 
 
-def _read_header(first_line: bytes) -> list[str]:
+@lru_cache(maxsize=64)
+def _read_header(first_line: bytes) -> tuple[str, ...] | str:
+    """The fields of the columns, or what is wrong with the header: looked at once for a file."""
     try:
-        names = [name.strip().lower() for name in _split(first_line.decode())]
+        names = [name.lower() for name in _split(first_line.decode())]
     except UnicodeDecodeError:
-        raise InvalidEventError("header: must be UTF-8") from None
+        return "header: must be UTF-8"
+    except InvalidEventError:
+        return "header: must be CSV with balanced quotes"
     unknown = [name for name in names if name not in _COLUMNS]
     fields = [_COLUMNS[name] for name in names if name in _COLUMNS]
     if unknown or len(set(fields)) < len(fields) or not {"event_time", "value"} <= set(fields):
-        raise InvalidEventError(
-            "header: must name a time, a value and only columns of "
-            f"{', '.join(_COLUMNS)}, each field once"
-        )
-    return fields
+        columns = ", ".join(_COLUMNS)
+        return f"header: must name a time, a value and only columns of {columns}, each field once"
+    return tuple(fields)
+
+
+def _row(header: tuple[str, ...], text: str) -> Event:
+    values = _split(text)
+    if len(values) != len(header):
+        raise InvalidEventError(f"line: must have {len(header)} columns")
+    reading: Event = {name: value for name, value in zip(header, values, strict=True) if value}
+    if "value" in reading:
+        reading["value"] = _number(str(reading["value"]))
+    return reading
 
 
 def _named(keys: JsonObject) -> Event:

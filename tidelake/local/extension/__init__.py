@@ -8,7 +8,7 @@ from tidelake.local.settings import LocalSettings
 
 MODULES = (
     *("firehose", "kinesis", "stream_mappings", "s3", "sqs", "message_moves", "emr"),
-    *("cloudwatch", "cloudformation", "settling"),
+    *("athena", "cloudwatch", "cloudformation", "settling"),
 )
 """The modules of this package that `install` loads, in order."""
 

@@ -1,4 +1,8 @@
-"""PutRecords with AWS's limit of one call: MiniStack takes 5 MiB at once, AWS 10 MiB."""
+"""PutRecords with AWS's limits: MiniStack takes 5 MiB at once, AWS 10 MiB.
+
+MiniStack also takes calls without a record and keys without a character, which only the checks of a
+boto3 client keep from it.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +23,14 @@ MAX_RECORD_BYTES = 2**20
 
 
 def install() -> None:
-    """Replace PutRecords: larger calls are handed on in parts."""
+    """Replace PutRecords: larger calls are handed on in parts, empty ones are refused."""
 
     def put_records(data: dict[str, Any]) -> Any:
         records = data.get("Records", [])
+        if not records or not all(record.get("PartitionKey") for record in records):
+            return error_response_json(
+                "ValidationException", "records and partition keys must not be empty", 400
+            )
         sizes = [_size(record) for record in records]
         if sum(sizes) > MAX_CALL_BYTES:
             return error_response_json(

@@ -13,7 +13,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from tidelake.client.fast_read import FastReadTransport
+from tidelake.client.fast_transport import FastTransport
 from tidelake.contract.errors import TransportError
 
 KEY, SECRET = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
@@ -28,7 +28,7 @@ class Kinesis:
     answer: bytes = b'{"Records": [], "NextShardIterator": "next", "MillisBehindLatest": 7}'
     asked: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
 
-    def transport(self) -> FastReadTransport:
+    def transport(self) -> FastTransport:
         client = boto3.client(
             "kinesis",
             endpoint_url=self.endpoint,
@@ -36,7 +36,7 @@ class Kinesis:
             aws_access_key_id=KEY,
             aws_secret_access_key=SECRET,
         )
-        return FastReadTransport(client)
+        return FastTransport(client)
 
 
 @pytest.fixture
@@ -101,9 +101,9 @@ def test_an_empty_page_tells_where_to_go_on_and_how_far_behind_it_is(kinesis: Ki
             True,
         ),
         (500, b'{"__type": "InternalFailure"}', "InternalFailure", True),
-        (503, b"<html>", "UnreadableReply", True),
+        (503, b"<html>", "HTTP503", True),
         (200, b'{"Records": [', "UnreadableReply", True),
-        (400, b"[]", "Unknown", False),
+        (400, b"[]", "HTTP400", False),
     ],
 )
 def test_a_refusal_is_named_and_says_whether_to_try_again(

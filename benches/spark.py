@@ -1,0 +1,255 @@
+"""The curate job's work in a warm Spark against DuckDB on the same Parquet, 0.5 M to 5 M events.
+
+Both read raw events of web requests (1 % duplicates, 1 % that break the contract), leave out those
+that break a rule of the field table, keep the earliest of each id, write the events as Parquet, and
+from what they wrote compute and write hourly metrics, paths and sessions. Iceberg's commits are
+apart: they cost the same for any number of events.
+
+    python -m benches.spark [--rounds 5] [--millions 0.5 1 5]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+from pyspark.sql import SparkSession
+
+from benches.harness import Sample, Target, interleaved, report, timed
+from spark_jobs.aggregates import ROLES, hourly, paths_daily
+from spark_jobs.batches import read_batch
+from spark_jobs.events import distinct_events
+from spark_jobs.session import SETTINGS
+from spark_jobs.sessions import sessions
+from tidelake.contract.schema import WEB_LOG, Field, event_fields, raw_fields
+from tidelake.local.toolchain import find_toolchain
+
+PROJECT = Path(__file__).resolve().parents[1]
+FOLDER = PROJECT / "build" / "benches" / "spark"
+CORES = 2
+FILES = 8
+MOST_CPU = 5.0
+LEAST_EVENNESS = 0.85
+DUCKDB_TYPES = {"string": "VARCHAR", "double": "DOUBLE", "timestamp": "TIMESTAMP"}
+
+
+@dataclass(frozen=True)
+class Work:
+    """The same raw objects for both, and a folder for what is made of them."""
+
+    raw: Path
+    out: Path
+
+    @property
+    def files(self) -> list[Path]:
+        return sorted(self.raw.glob("*.parquet"))
+
+    def fresh(self, name: str) -> Path:
+        folder = self.out / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return folder
+
+
+def main() -> int:
+    """Measure, report, and return the exit status."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--millions", type=float, nargs="+", default=[0.5, 1.0, 5.0])
+    chosen = parser.parse_args()
+    spark = _session()
+    try:
+        return _measure(spark, chosen.millions, chosen.rounds)
+    finally:
+        spark.stop()
+
+
+def _measure(spark: SparkSession, sizes: list[float], rounds: int) -> int:
+    rows: list[dict[str, str | float]] = []
+    ratios, rates = [], []
+    for millions in sizes:
+        work = _prepared(int(millions * 1_000_000))
+        subjects: dict[str, Callable[[], Sample]] = {
+            "Spark, warm": lambda work=work: _timed_jvm(spark, lambda: by_spark(spark, work)),  # type: ignore[misc]
+            "DuckDB": lambda work=work: timed(lambda: by_duckdb(work)),  # type: ignore[misc]
+        }
+        if not rows:
+            for warm_up in subjects.values():
+                warm_up()
+        medians = interleaved(subjects, rounds=rounds)
+        for name, sample in medians.items():
+            rate = millions * 1e6 / sample.cpu_seconds
+            rows.append({"events": f"{millions:g} M", "subject": name} | sample.columns())
+            rows[-1]["events/s per core"] = round(rate)
+        ours, peer = medians["Spark, warm"], medians["DuckDB"]
+        ratios.append((millions, ours.cpu_seconds / peer.cpu_seconds))
+        rates.append(millions * 1e6 / ours.cpu_seconds)
+    targets = [
+        Target(f"CPU of Spark / DuckDB, {millions:g} M", ratio, at_most=MOST_CPU)
+        for millions, ratio in ratios
+    ]
+    evenness = Target("slowest / fastest rate", min(rates) / max(rates), at_least=LEAST_EVENNESS)
+    return report("spark", rows, [*targets, evenness])
+
+
+def by_spark(spark: SparkSession, work: Work) -> None:
+    """What `curate` does with a batch, but for the commits."""
+    out = work.fresh("spark")
+    batch = read_batch(spark, [file.as_uri() for file in work.files])
+    events = distinct_events(batch.judged, WEB_LOG, "batch")
+    events.write.parquet(f"{out}/events")
+    batch.release()
+    written = spark.read.parquet(f"{out}/events")
+    roles = ROLES[WEB_LOG.name]
+    hourly(roles, written).write.parquet(f"{out}/hourly")
+    paths_daily(roles, written).write.parquet(f"{out}/paths")
+    sessions(WEB_LOG.name, "client_address", written).write.parquet(f"{out}/sessions")
+
+
+def by_duckdb(work: Work) -> None:
+    """The same in DuckDB's SQL, as its users would write it."""
+    out = work.fresh("duckdb")
+    fields = ", ".join(field.name for field in event_fields(WEB_LOG))
+    rules = " AND ".join(rule for field in event_fields(WEB_LOG) for rule in _rules(field))
+    with duckdb.connect() as connection:
+        run = connection.execute
+        run(f"SET threads = {CORES}; SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
+        raw = f"read_parquet('{work.raw}/*.parquet', filename = true, file_row_number = true)"
+        kept = (
+            f"SELECT {fields}, filename AS raw_object FROM {raw} WHERE {rules} "  # noqa: S608
+            "QUALIFY row_number() OVER (PARTITION BY event_id "
+            "ORDER BY ingest_time, filename, file_row_number) = 1"
+        )
+        run(f"COPY ({kept}) TO '{out}/events.parquet' (COMPRESSION snappy)")
+        for name, query in _duckdb_aggregates(f"{out}/events.parquet").items():
+            run(f"COPY ({query}) TO '{out}/{name}.parquet' (COMPRESSION snappy)")
+
+
+def _duckdb_aggregates(events: str) -> dict[str, str]:
+    return {
+        "hourly": f"""
+            SELECT date_trunc('hour', event_time) AS hour, event_type, status, count(*) AS events,
+                   approx_count_distinct(client_address) AS actors, sum(response_bytes) AS total,
+                   approx_quantile(response_bytes, [0.5, 0.95, 0.99]) AS percentiles
+            FROM '{events}' GROUP BY ALL""",  # noqa: S608  names of our own
+        "paths": f"""
+            SELECT event_time::DATE AS day, target, count(*) AS events
+            FROM '{events}' WHERE target IS NOT NULL GROUP BY ALL""",  # noqa: S608
+        "sessions": f"""
+            WITH starts AS (
+                SELECT client_address, event_time, coalesce(event_time - lag(event_time) OVER w
+                       > INTERVAL 30 MINUTE, true)::INT AS starts
+                FROM '{events}' WINDOW w AS (PARTITION BY client_address ORDER BY event_time)),
+            numbered AS (
+                SELECT client_address, event_time, sum(starts) OVER (
+                       PARTITION BY client_address ORDER BY event_time
+                       ROWS UNBOUNDED PRECEDING) AS number FROM starts)
+            SELECT client_address, min(event_time) AS started_at, max(event_time) AS ended_at,
+                   count(*) AS events FROM numbered GROUP BY client_address, number""",  # noqa: S608
+    }
+
+
+def _rules(field: Field) -> list[str]:
+    """The field table's rules of one field, as conditions that a good row meets."""
+    found = [f"{field.name} IS NOT NULL"] if field.required else []
+    if field.name == "source":
+        found.append(f"source = '{WEB_LOG.name}'")
+    limits = [
+        (f"{field.name} >= {field.minimum}", field.minimum),
+        (f"{field.name} <= {field.maximum}", field.maximum),
+        (f"length({field.name}) <= {field.max_length}", field.max_length),
+    ]
+    optional = "" if field.required else f"{field.name} IS NULL OR "
+    return found + [f"({optional}{rule})" for rule, limit in limits if limit is not None]
+
+
+def _prepared(events: int) -> Work:
+    """Raw objects of so many events: eight hours, 20,000 clients, 5,000 paths."""
+    work = Work(FOLDER / f"raw-{events}", FOLDER / "out")
+    if work.raw.exists():
+        return work
+    unfinished = FOLDER / "unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    made = {
+        "event_id": "md5(n::VARCHAR) || substr(md5((n + 1)::VARCHAR), 1, 32)",
+        "event_time": f"make_timestamp(1795305600000000 + n * 28800000000 // {events})",
+        "ingest_time": "make_timestamp(1795341600000000 + n % 3600 * 1000000)",
+        "source": "'web_log'",
+        "event_type": "'request'",
+        "schema_version": "1::INT",
+        "client_address": "'203.0.' || (hash(n) % 200) || '.' || (hash(n + 7) % 100)",
+        "method": "'GET'",
+        "target": "'/page/' || (hash(n + 1) % 5000) || '?lang=en'",
+        "protocol": "'HTTP/1.1'",
+        "status": "(CASE WHEN n % 100 = 50 THEN 999 WHEN n % 9 = 0 THEN 404 ELSE 200 END)::INT",
+        "response_bytes": "(hash(n + 2) % 100000)::BIGINT",
+        "referrer": "'https://example.org/' || (hash(n + 3) % 1000)",
+        "user_agent": "'Mozilla/5.0 (X11; Linux x86_64) Browser/' || (hash(n + 4) % 50)",
+    }
+    columns = ", ".join(
+        f"{made.get(field.name, 'NULL')}::"
+        f"{DUCKDB_TYPES.get(field.type.value, field.type.value.upper())} AS {field.name}"
+        for field in raw_fields()
+    )
+    with duckdb.connect() as connection:
+        for file in range(FILES):
+            # Each hundredth event is there a second time, in another file.
+            connection.execute(f"CREATE OR REPLACE TEMP VIEW numbers AS {_numbers(events, file)}")
+            connection.execute(
+                f"COPY (SELECT {columns} FROM numbers) "  # noqa: S608
+                f"TO '{unfinished}/{file}.parquet' (COMPRESSION snappy)"
+            )
+    unfinished.rename(work.raw)
+    return work
+
+
+def _numbers(events: int, file: int) -> str:
+    """SQL of the numbers of the events in one raw object."""
+    own = f"SELECT range AS n FROM range({events}) WHERE range % {FILES} = {file}"  # noqa: S608
+    again = f"SELECT range FROM range(0, {events}, 100) WHERE range // 100 % {FILES} = {file}"  # noqa: S608
+    return f"{own} UNION ALL {again}"
+
+
+def _session() -> SparkSession:
+    os.environ.update(find_toolchain(PROJECT).environment(os.environ))
+    builder = SparkSession.builder.master(f"local[{CORES}]").appName("bench")
+    settings = SETTINGS | {
+        "spark.driver.memory": "3g",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.ui.enabled": "false",
+        "spark.sql.shuffle.partitions": str(2 * CORES),
+    }
+    for key, value in settings.items():
+        builder = builder.config(key, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session
+
+
+def _timed_jvm(spark: SparkSession, work: Callable[[], object]) -> Sample:
+    """Run `work`; CPU of the JVM, which has all of Spark's threads, and of this process."""
+    jvm = spark.sparkContext._jvm
+    pid = jvm.java.lang.ProcessHandle.current().pid()  # type: ignore[union-attr]
+    before, wall = _process_cpu_seconds(pid), time.monotonic()
+    own = timed(work)
+    spent = _process_cpu_seconds(pid) - before
+    return Sample(own.cpu_seconds + spent, time.monotonic() - wall)
+
+
+def _process_cpu_seconds(pid: int) -> float:
+    """User and system time of all threads of a process (proc(5), fields 14 and 15 of `stat`)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
