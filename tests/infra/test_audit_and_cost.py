@@ -101,8 +101,9 @@ def test_a_boundary_bounds_every_role(configured: Configured) -> None:
         role["Properties"]["PermissionsBoundary"]["Fn::Join"][1][-1]
         for role in synthesis.resources("AWS::IAM::Role")
     ]
-    # Those of delivery, nodes, EMR, trigger, and of CDK's function that empties buckets.
-    assert boundaries == [":policy/CompanyBoundary"] * 5
+    # Those of delivery, nodes, EMR, trigger, outcome, sweep, maintenance, and of CDK's function
+    # that empties buckets.
+    assert boundaries == [":policy/CompanyBoundary"] * 8
 
 
 def test_assets_go_by_the_qualifier_of_the_bootstrap_stack(configured: Configured) -> None:
