@@ -122,7 +122,7 @@ def test_a_send_that_is_told_to_end_delivers_what_it_took(
     program = """
 import sys
 from tidelake.client.fast_transport import FastTransport
-from tidelake.local import send_command
+from tidelake.operations import send as send_command
 from tidelake.local.endpoint import local_client
 endpoint = sys.argv.pop(1)
 send_command.open_stream = lambda *_: (

@@ -26,9 +26,9 @@ from tests.e2e.independent_aggregates import (
 )
 from tests.e2e.test_readme import commands_in
 from tidelake.contract.deployment import Output
+from tidelake.lake.sql import query
 from tidelake.local.deployed import Deployed, deployed_locally
 from tidelake.local.lifecycle import local_status
-from tidelake.local.sql import query
 
 pytestmark = pytest.mark.slow
 

@@ -18,9 +18,9 @@ from pyarrow.fs import FSSpecHandler, PyFileSystem, SubTreeFileSystem
 from pyiceberg.catalog.glue import GlueCatalog
 
 from tidelake.contract.lake import LEDGER_TABLE, QUARANTINE_TABLE
-from tidelake.local.lake_files import LakeFiles
-from tidelake.local.observed import arrival_hour
-from tidelake.local.tables import CuratedTables
+from tidelake.lake.files import LakeFiles
+from tidelake.lake.observed import arrival_hour
+from tidelake.lake.tables import CuratedTables
 
 BUCKET = "lake"
 DATABASE = "streaming_db"

@@ -15,7 +15,7 @@ from rich.console import Console
 from tests.conftest import LocalAwsUnderTest
 from tidelake.contract.deployment import Output
 from tidelake.contract.errors import ConfigurationError
-from tidelake.local.redrive import redrive
+from tidelake.operations.redrive import redrive
 
 pytestmark = pytest.mark.slow
 

@@ -7,8 +7,8 @@ import io
 from rich.console import Console
 
 from tests.local.test_summary import a_summary
+from tidelake.lake.printable import printable
 from tidelake.local.lifecycle import LocalStatus, StackState
-from tidelake.local.printable import printable
 from tidelake.local.report import print_report, print_status
 
 

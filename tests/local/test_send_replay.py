@@ -9,7 +9,7 @@ import pytest
 from tidelake.client.dead_letters import DeadLetterFile
 from tidelake.contract.errors import ConfigurationError
 from tidelake.contract.events import ParsedLine
-from tidelake.local.send_command import SendOptions
+from tidelake.operations.send import SendOptions
 from tidelake.sources.options import SourceOptions
 
 

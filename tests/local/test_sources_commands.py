@@ -16,7 +16,8 @@ from tests.client.fake_stream import FakeStream
 from tests.conftest import PROJECT_DIR
 from tidelake import cli
 from tidelake.client.boto_transport import BotoTransport
-from tidelake.local import send_command, simulate_command
+from tidelake.operations import send as send_command
+from tidelake.operations import simulate as simulate_command
 from tidelake.sources.simulation import LINE_GENERATORS
 from tidelake.sources.synthetic.draw import Draw
 from tidelake.sources.synthetic.web_log import write_access_log

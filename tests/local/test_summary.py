@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tidelake.client.send import InputCounts
-from tidelake.local.ledger import CuratedCounts
-from tidelake.local.results import Results
+from tidelake.lake.ledger import CuratedCounts
+from tidelake.lake.results import Results
 from tidelake.local.summary import (
     RawCounts,
     StageSeconds,

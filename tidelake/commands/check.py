@@ -44,10 +44,10 @@ def add(commands: Commands) -> None:
 
 
 def _run(parsed: argparse.Namespace) -> int:
-    from tidelake.local.check_report import print_check
+    from tidelake.lake.check_report import print_check
+    from tidelake.lake.lake_check import check_lake
+    from tidelake.lake.observed import Period
     from tidelake.local.deployed import deployed
-    from tidelake.local.lake_check import check_lake
-    from tidelake.local.observed import Period
 
     found = deployed(parsed.environment)
     period = Period.between(parsed.since, parsed.until)

@@ -63,8 +63,8 @@ def add(commands: Commands) -> None:
 
 def _run(parsed: argparse.Namespace) -> int:
     from tidelake.client.transport import TRIM_HORIZON
-    from tidelake.local.consume_command import ConsumeRequest, consume
     from tidelake.local.target import open_target
+    from tidelake.operations.consume import ConsumeRequest, consume
 
     request = ConsumeRequest(
         application=parsed.application,

@@ -29,7 +29,7 @@ def add(commands: Commands) -> None:
 
 
 def _simulate(parsed: argparse.Namespace) -> int:
-    from tidelake.local.keys_command import show_histogram
+    from tidelake.operations.keys import show_histogram
 
     show_histogram(
         tuple(parsed.file),

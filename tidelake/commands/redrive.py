@@ -30,7 +30,7 @@ def add(commands: Commands) -> None:
 
 def _run(parsed: argparse.Namespace) -> int:
     from tidelake.local.deployed import deployed
-    from tidelake.local.redrive import redrive
+    from tidelake.operations.redrive import redrive
 
     found = deployed(parsed.environment)
     redrive(found.client("sqs"), found.outputs, Console(), per_second=parsed.per_second)

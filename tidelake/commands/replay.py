@@ -45,7 +45,7 @@ def _quarantine(parsed: argparse.Namespace) -> int:
 
 
 def _replay(parsed: argparse.Namespace, *, quarantine: bool) -> int:
-    from tidelake.local.replay_command import ReplayOptions, replay_set_aside
+    from tidelake.operations.replay import ReplayOptions, replay_set_aside
 
     options = ReplayOptions(
         quarantine=quarantine,

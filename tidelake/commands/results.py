@@ -41,7 +41,7 @@ def add(commands: Commands) -> None:
 
 
 def _run(parsed: argparse.Namespace) -> int:
-    from tidelake.local.results_command import ResultsOptions, show_results
+    from tidelake.operations.results import ResultsOptions, show_results
 
     options = ResultsOptions(
         environment=parsed.environment,

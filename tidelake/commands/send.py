@@ -53,7 +53,7 @@ def add(commands: Commands) -> None:
 
 
 def _run(parsed: argparse.Namespace) -> int:
-    from tidelake.local.send_command import SendOptions, send_inputs
+    from tidelake.operations.send import SendOptions, send_inputs
 
     options = SendOptions(
         source=parsed.source,

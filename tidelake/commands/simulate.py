@@ -55,7 +55,7 @@ def add(commands: Commands) -> None:
 
 
 def _run(parsed: argparse.Namespace) -> int:
-    from tidelake.local.simulate_command import SimulateOptions, simulate
+    from tidelake.operations.simulate import SimulateOptions, simulate
 
     paced = parsed.rate if parsed.rate is not None else (None if parsed.events else 100)
     options = SimulateOptions(

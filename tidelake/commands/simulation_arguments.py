@@ -43,7 +43,7 @@ def simulation_options(
     parsed: argparse.Namespace, *, events_per_second: float
 ) -> SimulationOptions:
     """The simulation that was asked for; ConfigurationError for a mix that is none."""
-    from tidelake.local.simulate_command import parse_mix
+    from tidelake.operations.simulate import parse_mix
     from tidelake.sources.simulation import SimulationOptions
 
     return SimulationOptions(

@@ -51,7 +51,7 @@ def add(commands: Commands) -> None:
 
 
 def _describe(parsed: argparse.Namespace) -> int:
-    from tidelake.local.stream_command import show_stream
+    from tidelake.operations.stream import show_stream
 
     state = _operations(parsed).describe()
     if parsed.json:
@@ -88,7 +88,7 @@ def _operations(parsed: argparse.Namespace) -> StreamOperations:
 
 def _with_progress(title: str, work: Callable[[Callable[[StreamState], None]], StreamState]) -> int:
     from tidelake.local.progress import stage
-    from tidelake.local.stream_command import headline
+    from tidelake.operations.stream import headline
 
     with stage(Console(stderr=True), title) as working:
         work(lambda state: working.heartbeat(headline(state)))

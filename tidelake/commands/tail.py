@@ -45,8 +45,8 @@ def _condition(text: str) -> tuple[str, str]:
 
 def _run(parsed: argparse.Namespace) -> int:
     from tidelake.client.transport import LATEST
-    from tidelake.local.tail_command import Wanted, tail
     from tidelake.local.target import open_target
+    from tidelake.operations.tail import Wanted, tail
 
     tail(
         open_target(parsed.environment),

@@ -20,21 +20,21 @@ from tidelake.client.producer import Producer
 from tidelake.client.send import InputCounts, SendProgress, check_input, send
 from tidelake.contract.deployment import Output
 from tidelake.contract.errors import LocalAwsError, PipelineError
+from tidelake.lake.check_report import print_check
+from tidelake.lake.lake_check import LakeCheck, check_lake
+from tidelake.lake.ledger import read_counts
+from tidelake.lake.observed import Period
+from tidelake.lake.results import read_results
 from tidelake.local.cdk import LocalCdk
-from tidelake.local.check_report import print_check
 from tidelake.local.demo_input import DemoInput, FileInput, SimulatedInput
 from tidelake.local.deployed import deployed_locally
 from tidelake.local.endpoint import local_client, local_environment, require_loopback
-from tidelake.local.lake_check import LakeCheck, check_lake
-from tidelake.local.ledger import read_counts
 from tidelake.local.leftovers import find_leftovers
 from tidelake.local.lifecycle import STATE_DIR, LocalAws, local_status, running_local_aws
-from tidelake.local.observed import Period
 from tidelake.local.out_folder import claimed
 from tidelake.local.pipeline import Pipeline
 from tidelake.local.progress import stage
 from tidelake.local.report import print_kept, print_report
-from tidelake.local.results import read_results
 from tidelake.local.spark_progress import SparkProgress
 from tidelake.local.summary import RawCounts, StageSeconds, StepOutcome, StreamCounts, Summary
 from tidelake.local.toolchain import Toolchain, set_up

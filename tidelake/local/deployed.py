@@ -15,10 +15,10 @@ from tidelake.client.outputs import read_outputs
 from tidelake.contract.deployment import Output
 from tidelake.contract.errors import ConfigurationError
 from tidelake.contract.lake import CATALOG
+from tidelake.lake.files import LakeFiles
+from tidelake.lake.tables import CuratedTables
 from tidelake.local.endpoint import ACCESS_KEY, SECRET_KEY, local_client
-from tidelake.local.lake_files import LakeFiles
 from tidelake.local.settings import REGION
-from tidelake.local.tables import CuratedTables
 from tidelake.local.target import LOCAL, aws_region, open_target
 
 

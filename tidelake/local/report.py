@@ -6,8 +6,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from tidelake.lake.results_report import print_results
 from tidelake.local.lifecycle import LocalStatus
-from tidelake.local.results_report import print_results
 from tidelake.local.summary import Summary
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tidelake.client.send import InputCounts
 from tidelake.contract.schema import WEB_LOG
-from tidelake.local.ledger import CuratedCounts
-from tidelake.local.results import Results
+from tidelake.lake.ledger import CuratedCounts
+from tidelake.lake.results import Results
 from tidelake.sources.simulation import SourceTruth
 
 

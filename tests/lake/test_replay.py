@@ -13,10 +13,10 @@ import pytest
 from tests.local.a_lake import ALake, uri_of
 from tidelake.contract.errors import ConfigurationError, DeliveryError
 from tidelake.contract.events import Event
-from tidelake.local.lake_check import check_lake
-from tidelake.local.observed import Period
-from tidelake.local.replay import Repair, ReplayReport, load_repair, replay
-from tidelake.local.set_aside import Markers, SetAside, failed_records, quarantined_rows
+from tidelake.lake.lake_check import check_lake
+from tidelake.lake.observed import Period
+from tidelake.lake.replay import Repair, ReplayReport, load_repair, replay
+from tidelake.lake.set_aside import Markers, SetAside, failed_records, quarantined_rows
 
 ARRIVED = datetime(2026, 11, 22, 10, tzinfo=UTC)
 ERRORS = "streaming-errors/format-conversion-failed/failed-1"

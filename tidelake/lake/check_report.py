@@ -6,9 +6,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tidelake.local.check import HourCheck, hour_text
-from tidelake.local.lake_check import LakeCheck
-from tidelake.local.printable import printable
+from tidelake.lake.check import HourCheck, hour_text
+from tidelake.lake.lake_check import LakeCheck
+from tidelake.lake.printable import printable
 
 HOURS_SHOWN = 48
 STYLES = {"balanced": "green", "unverified": "yellow", "waiting": "yellow", "differs": "red"}

@@ -10,8 +10,8 @@ from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from tidelake.local.printable import printable
-from tidelake.local.results import Results
+from tidelake.lake.printable import printable
+from tidelake.lake.results import Results
 
 BARS = "▁▂▃▄▅▆▇█"
 DAYS_SHOWN = 31

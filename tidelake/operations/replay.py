@@ -7,10 +7,10 @@ from datetime import datetime
 
 from rich.console import Console
 
+from tidelake.lake.replay import ReplayReport, load_repair, replay, sender
+from tidelake.lake.set_aside import Markers, failed_records, quarantined_rows
 from tidelake.local.deployed import deployed
 from tidelake.local.progress import stage
-from tidelake.local.replay import ReplayReport, load_repair, replay, sender
-from tidelake.local.set_aside import Markers, failed_records, quarantined_rows
 from tidelake.local.target import open_stream
 
 

@@ -17,9 +17,9 @@ from tidelake.contract.errors import ConfigurationError, InputError
 from tidelake.contract.events import LineOutcome
 from tidelake.local.inputs import STANDARD_INPUT, matching_files, outcomes_of
 from tidelake.local.progress import stage
-from tidelake.local.send_progress import print_report, showing
 from tidelake.local.stopping import stop_on_signals, until_stopped
 from tidelake.local.target import FAST, open_stream
+from tidelake.operations.send_progress import print_report, showing
 from tidelake.sources.events import EventBuilder
 from tidelake.sources.follow import FollowedFiles
 from tidelake.sources.options import SourceOptions

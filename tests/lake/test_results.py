@@ -12,10 +12,10 @@ from rich.console import Console
 
 from tests.local.a_lake import TIME, ALake, uri_of
 from tidelake.contract.errors import ConfigurationError, InputError
-from tidelake.local.ledger import read_counts
-from tidelake.local.results import CurrentRows, Device, Purchases, Sessions, read_results
-from tidelake.local.results_report import print_results
-from tidelake.local.sql import latest_rows, query
+from tidelake.lake.ledger import read_counts
+from tidelake.lake.results import CurrentRows, Device, Purchases, Sessions, read_results
+from tidelake.lake.results_report import print_results
+from tidelake.lake.sql import latest_rows, query
 
 TEN = datetime(2015, 5, 17, 10, tzinfo=UTC)
 ELEVEN = datetime(2015, 5, 17, 11, tzinfo=UTC)

@@ -11,10 +11,10 @@ import duckdb
 import pyarrow as pa
 
 from tidelake.contract.errors import InputError
-from tidelake.local.lake_files import LakeFiles
-from tidelake.local.observed import Period, raw_objects
-from tidelake.local.replay import event_id
-from tidelake.local.set_aside import Markers, SetAside, failed_records
+from tidelake.lake.files import LakeFiles
+from tidelake.lake.observed import Period, raw_objects
+from tidelake.lake.replay import event_id
+from tidelake.lake.set_aside import Markers, SetAside, failed_records
 
 EXAMPLES = 10
 _CHUNK = 100_000

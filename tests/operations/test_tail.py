@@ -7,7 +7,7 @@ import pytest
 from tidelake.client.consumer import Lag
 from tidelake.client.transport import ReceivedRecord
 from tidelake.contract.events import Event
-from tidelake.local.tail_command import Wanted, lag_text, line_of
+from tidelake.operations.tail import Wanted, lag_text, line_of
 
 EVENT: Event = {
     "event_id": "1",

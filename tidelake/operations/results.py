@@ -14,12 +14,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tidelake.lake.printable import printable
+from tidelake.lake.results import read_results
+from tidelake.lake.results_report import print_results
+from tidelake.lake.sql import latest_rows, query
+from tidelake.lake.tables import CuratedTables
 from tidelake.local.deployed import deployed
-from tidelake.local.printable import printable
-from tidelake.local.results import read_results
-from tidelake.local.results_report import print_results
-from tidelake.local.sql import latest_rows, query
-from tidelake.local.tables import CuratedTables
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,8 +18,8 @@ from tidelake.contract.lake import (
     SESSIONS_TABLE,
 )
 from tidelake.contract.schema import APP_EVENT, WEB_LOG
-from tidelake.local.sql import Part, copied
-from tidelake.local.tables import CuratedTables
+from tidelake.lake.sql import Part, copied
+from tidelake.lake.tables import CuratedTables
 
 TOP_PATHS = 10
 TOP_DEVICES = 10

@@ -26,8 +26,8 @@ from tidelake.client.shard_reader import POLLING
 from tidelake.client.transport import Position
 from tidelake.contract.events import Event
 from tidelake.local.progress import Stage, stage
-from tidelake.local.tail_command import lag_text
 from tidelake.local.target import Target
+from tidelake.operations.tail import lag_text
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ from tidelake.client.transport import PutTransport
 from tidelake.contract.errors import ConfigurationError, DeliveryError, InvalidEventError
 from tidelake.contract.events import Event
 from tidelake.contract.schema import SOURCES
-from tidelake.local.set_aside import Markers, SetAside
+from tidelake.lake.set_aside import Markers, SetAside
 from tidelake.sources.validate import validator_for
 
 CHUNK = 10_000

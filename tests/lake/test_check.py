@@ -9,8 +9,8 @@ import pytest
 
 from tests.local.a_lake import BUCKET, ALake, key_of, uri_of
 from tidelake.contract.errors import InputError
-from tidelake.local.lake_check import LakeCheck, check_lake
-from tidelake.local.observed import Period
+from tidelake.lake.lake_check import LakeCheck, check_lake
+from tidelake.lake.observed import Period
 
 ALWAYS = Period()
 A, B = uri_of("a", 10), uri_of("b", 11)

@@ -13,11 +13,11 @@ import pyarrow as pa
 
 from tidelake.contract.lake import LEDGER_TABLE, QUARANTINE_TABLE, RAW_PREFIX, is_raw_data
 from tidelake.contract.schema import SOURCES
-from tidelake.local.check import CuratedRows, Observed
-from tidelake.local.lake_files import LakeFiles, plain_uri
-from tidelake.local.ledger import LEDGER_COLUMNS, Hour, ledger_entries
-from tidelake.local.sql import Part, copied, rows_of
-from tidelake.local.tables import CuratedTables
+from tidelake.lake.check import CuratedRows, Observed
+from tidelake.lake.files import LakeFiles, plain_uri
+from tidelake.lake.ledger import LEDGER_COLUMNS, Hour, ledger_entries
+from tidelake.lake.sql import Part, copied, rows_of
+from tidelake.lake.tables import CuratedTables
 
 READERS = 16
 """Footers read at once: each is a wait for the store, not work."""

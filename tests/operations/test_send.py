@@ -17,8 +17,8 @@ from tests.client.fake_stream import FakeStream
 from tidelake import cli
 from tidelake.client.send import SendReport
 from tidelake.contract.errors import ConfigurationError, InputError
-from tidelake.local import send_command
-from tidelake.local.send_command import SendOptions, send_inputs
+from tidelake.operations import send as send_command
+from tidelake.operations.send import SendOptions, send_inputs
 from tidelake.sources.options import SourceOptions
 
 LINE = '192.0.2.1 - - [17/May/2015:10:05:03 +0000] "GET /{} HTTP/1.1" 200 512\n'

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tidelake.local.check import HourCheck, check_hours, hour_text
-from tidelake.local.lake_files import LakeFiles
-from tidelake.local.observed import Period, observe
-from tidelake.local.receipts_check import ReceiptCheck, check_receipts, unreplayed
-from tidelake.local.set_aside import Markers, failed_records, quarantined_rows
-from tidelake.local.tables import CuratedTables
+from tidelake.lake.check import HourCheck, check_hours, hour_text
+from tidelake.lake.files import LakeFiles
+from tidelake.lake.observed import Period, observe
+from tidelake.lake.receipts_check import ReceiptCheck, check_receipts, unreplayed
+from tidelake.lake.set_aside import Markers, failed_records, quarantined_rows
+from tidelake.lake.tables import CuratedTables
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,9 @@ from typing import TypeAlias
 import duckdb
 
 from tidelake.contract.lake import LEDGER_TABLE
-from tidelake.local.lake_files import plain_uri
-from tidelake.local.sql import Part, copied, rows_of
-from tidelake.local.tables import CuratedTables
+from tidelake.lake.files import plain_uri
+from tidelake.lake.sql import Part, copied, rows_of
+from tidelake.lake.tables import CuratedTables
 
 LEDGER_COLUMNS = (
     *("raw_object", "raw_hour", "status", "read", "events", "duplicates", "quarantined"),

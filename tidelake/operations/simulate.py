@@ -20,9 +20,9 @@ from tidelake.client.producer import Producer
 from tidelake.client.send import SendProgress, SendReport, send
 from tidelake.contract.errors import ConfigurationError
 from tidelake.contract.events import LineOutcome
-from tidelake.local.send_progress import print_report
 from tidelake.local.stopping import stop_on_signals
 from tidelake.local.target import FAST, open_stream
+from tidelake.operations.send_progress import print_report
 from tidelake.sources.simulation import Simulation, SimulationOptions, SourceTruth
 
 

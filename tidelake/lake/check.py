@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from tidelake.local.ledger import Hour, LedgerEntry
+from tidelake.lake.ledger import Hour, LedgerEntry
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from tests.client.fake_stream import FakeClock, FakeStream
 from tidelake import cli
 from tidelake.contract.errors import ConfigurationError
 from tidelake.contract.events import LineOutcome, SkippedLine
-from tidelake.local import simulate_command
-from tidelake.local.simulate_command import paced, parse_mix
 from tidelake.local.stopping import stop_on_signals
+from tidelake.operations import simulate as simulate_command
+from tidelake.operations.simulate import paced, parse_mix
 
 
 @pytest.fixture

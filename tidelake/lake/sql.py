@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa
 
 from tidelake.contract.errors import ConfigurationError, InputError
-from tidelake.local.tables import CuratedTables
+from tidelake.lake.tables import CuratedTables
 
 TIME_COLUMNS = ("event_time", "hour", "started_at", "day", "committed_at", "quarantined_at")
 """What a row's time is called."""

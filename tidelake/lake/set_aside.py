@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from tidelake.contract.lake import ERROR_PREFIX, QUARANTINE_TABLE, REPLAY_PREFIX
-from tidelake.local.lake_files import LakeFiles, plain_uri
-from tidelake.local.tables import CuratedTables
+from tidelake.lake.files import LakeFiles, plain_uri
+from tidelake.lake.tables import CuratedTables
 
 
 @dataclass(frozen=True, kw_only=True)
