@@ -90,24 +90,27 @@ demo: $(RUNTIME) $(TOOLCHAIN)
 	  $(if $(value MIX),--mix "$$DEMO_MIX" --bad $(BAD) --late $(LATE) --duplicates $(DUPLICATES)) \
 	  --out "$$DEMO_OUT" $(if $(KEEP),--keep)
 
+# jsii, under the CDK, takes the Node that stands on PATH: here the one that the set-up found.
+WITH_NODE = PATH="$$($(BIN)/tidelake local setup --print-path):$$PATH"
+
 test: setup
-	@$(BIN)/pytest
+	@$(WITH_NODE) $(BIN)/pytest
 
 test-spark4: $(SPARK4)
 	@$(dir $(SPARK4))bin/python -m pytest tests/spark_jobs --ignore tests/spark_jobs/test_processes.py
 
 bench: setup
-	@$(BIN)/python -m benches$(if $(BENCH),.$(BENCH))
+	@$(WITH_NODE) $(BIN)/python -m benches$(if $(BENCH),.$(BENCH))
 
 lint: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/pytest tests/infra/gates
+	@$(WITH_NODE) $(BIN)/pytest tests/infra/gates
 
 # The pinned CDK CLI, run by the Node that the set-up found.
-CDK = PATH="$$($(BIN)/tidelake local setup --print-path):$$PATH" node_modules/.bin/cdk --no-notices
+CDK = $(WITH_NODE) node_modules/.bin/cdk --no-notices
 
 synth: $(RUNTIME) $(TOOLCHAIN)
 	@$(CDK) synth --quiet -c environment=$(ENV)
