@@ -33,6 +33,9 @@ _CONTENT_ERRORS = (
 """Classes of first causes that a file's bytes bring about; S3, the network and the cluster have
 classes of their own."""
 
+_MACHINE_ERRORS = ("java.lang.OutOfMemoryError", "java.lang.StackOverflowError")
+_FULL_DISK = "No space left on device"
+
 
 def find_unreadable(spark: SparkSession, uris: Sequence[str]) -> dict[str, str]:
     """The objects that fail to be read, with the reason; found by halving, so that few are cheap.
@@ -67,6 +70,8 @@ def why_unreadable(spark: SparkSession, uri: str) -> str | None:
 def reason_or_raise(error: Exception) -> str:
     """What an error of reading says of the objects; raises it if it says nothing of them."""
     chain = list(causes(error))
+    if any(cause.type in _MACHINE_ERRORS or _FULL_DISK in cause.message for cause in chain):
+        raise error
     if any(_is_gone(cause) for cause in chain):
         return GONE
     if any(cause.type.endswith(".SchemaColumnConvertNotSupportedException") for cause in chain):
