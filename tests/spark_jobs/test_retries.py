@@ -5,33 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spark_jobs.retries import ATTEMPTS, retried
-
-
-class JavaFake:
-    """As much of a Java exception as is looked at."""
-
-    def __init__(self, name: str, cause: JavaFake | None = None) -> None:
-        self._name, self._cause = name, cause
-
-    def getClass(self) -> JavaFake:  # noqa: N802  Java's names
-        return self
-
-    def getName(self) -> str:  # noqa: N802
-        return self._name
-
-    def getMessage(self) -> str:  # noqa: N802
-        return ""
-
-    def getCause(self) -> JavaFake | None:  # noqa: N802
-        return self._cause
-
-
-class SparkError(Exception):
-    def __init__(self, *names: str) -> None:
-        self.java_exception: JavaFake | None = None
-        for name in reversed(names):
-            self.java_exception = JavaFake(name, self.java_exception)
-
+from tests.spark_jobs.java_fakes import SparkError
 
 CONFLICT = "org.apache.iceberg.exceptions.ValidationException"
 

@@ -9,6 +9,7 @@ from pyspark.sql import SparkSession
 
 from spark_jobs.unreadable import reason_or_raise
 from tests.spark_jobs.conftest import LocalLake
+from tests.spark_jobs.java_fakes import SparkError
 from tests.spark_jobs.rows import RAW_SCHEMA, request_row
 from tidelake.contract.manifest import RawObject
 
@@ -121,31 +122,5 @@ def test_an_error_that_is_not_about_an_object_fails_the_batch(spark: SparkSessio
     ],
 )
 def test_a_machine_at_its_limit_makes_no_object_unreadable(java: str, message: str) -> None:
-    error = ExecutorError(java, message)
-    with pytest.raises(ExecutorError):
-        reason_or_raise(error)
-
-
-class ExecutorError(Exception):
-    """An error as Py4J hands it on, with one cause in Java."""
-
-    def __init__(self, java: str, message: str) -> None:
-        super().__init__(message)
-        self.java_exception = JavaFake(java, message)
-
-
-class JavaFake:
-    def __init__(self, java: str, message: str) -> None:
-        self._java, self._message = java, message
-
-    def getClass(self) -> JavaFake:  # noqa: N802  as in Java
-        return self
-
-    def getName(self) -> str:  # noqa: N802  as in Java
-        return self._java
-
-    def getMessage(self) -> str:  # noqa: N802  as in Java
-        return self._message
-
-    def getCause(self) -> None:  # noqa: N802  as in Java
-        return None
+    with pytest.raises(SparkError):
+        reason_or_raise(SparkError(java, message=message))
