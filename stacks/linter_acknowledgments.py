@@ -1,4 +1,4 @@
-"""Findings of checkov and cfn-lint that stay, each with its reason; as in `acknowledgments.py`."""
+"""Findings of checkov, cfn-lint and CDK's own validation that stay; as in `acknowledgments.py`."""
 
 from __future__ import annotations
 
@@ -94,3 +94,14 @@ CFN_LINT_ACKNOWLEDGED = (
         reason="The constructs of the CDK state a dependency twice, which is harmless.",
     ),
 )
+
+EMR_PLACEHOLDER = Acknowledged(
+    rule="CloudFormation-Validate::E1029",
+    where=("Spark/Cluster",),
+    reason=(
+        "The alarm of an automatic scaling rule names ${emr.clusterId}, which is EMR's own "
+        "placeholder and not CloudFormation's."
+    ),
+)
+CDK_ACKNOWLEDGED = (EMR_PLACEHOLDER,)
+"""Their constructs tell them to the CDK, which validates as it synthesises."""

@@ -67,6 +67,7 @@ class MonitoringStack(PipelineStack):
             "Emr",
             cluster_id=cluster_id,
             cluster_name=StackRole.PROCESSING.stack_name(environment),
+            environment=environment,
             topic=topic,
         )
         functions = {

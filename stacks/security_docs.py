@@ -13,7 +13,11 @@ import aws_cdk as cdk
 
 from stacks.acknowledgments import ACKNOWLEDGED
 from stacks.config import EnvironmentConfig
-from stacks.linter_acknowledgments import CFN_LINT_ACKNOWLEDGED, CHECKOV_ACKNOWLEDGED
+from stacks.linter_acknowledgments import (
+    CDK_ACKNOWLEDGED,
+    CFN_LINT_ACKNOWLEDGED,
+    CHECKOV_ACKNOWLEDGED,
+)
 from stacks.pipeline import Pipeline
 from stacks.template_references import Document, Templates
 
@@ -195,6 +199,7 @@ def _finding_rows() -> Iterator[tuple[str, ...]]:
         ("", ACKNOWLEDGED),
         ("checkov ", CHECKOV_ACKNOWLEDGED),
         ("cfn-lint ", CFN_LINT_ACKNOWLEDGED),
+        ("CDK ", CDK_ACKNOWLEDGED),
     ):
         for entry in entries:
             detail = entry.detail.replace("[*]", "*")

@@ -91,9 +91,12 @@ class Batch(Record):
     reason: str = ""
     """Why the last attempt did not complete."""
 
-    @property
-    def step_name(self) -> str:
-        return str(StepName(job=self.job, batch_id=self.batch_id, attempt=self.attempt))
+    def step_name(self, environment: str) -> str:
+        """The name of the current attempt's step, in an environment."""
+        name = StepName(
+            environment=environment, job=self.job, batch_id=self.batch_id, attempt=self.attempt
+        )
+        return str(name)
 
     @property
     def key(self) -> str:

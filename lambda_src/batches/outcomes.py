@@ -76,7 +76,8 @@ class Outcomes:
             return self._complete(batch)
         reason = _reason(status)
         ended = replace(batch, reason=reason, failures=batch.failures + (state == "FAILED"))
-        log("step did not complete", level="ERROR", step=batch.step_name, state=state, why=reason)
+        step = {"batch": batch.batch_id, "attempt": batch.attempt, "step": batch.step_id}
+        log("step did not complete", level="ERROR", **step, state=state, why=reason)
         counts = self._go_on(ended)
         return {Metric.STEPS_FAILED: 1, **counts} if counts is not None else {}
 

@@ -42,7 +42,7 @@ def step_changed(following: Following[StepOutcomeSettings], detail: Mapping[str,
     """Follow the batch of one step."""
     name = StepName.parse(detail["name"])
     batch = None if name is None else following.table.batch(name.batch_id)
-    if batch is None or batch.step_name != detail["name"]:
+    if batch is None or batch.step_name(following.settings.environment) != detail["name"]:
         return {}
     if batch.state is BatchState.RECORDED:
         # The step is there, and its trigger has not said so: cut short, or not so far yet.

@@ -225,7 +225,8 @@ class Trigger:
             return False
         found = None
         if mine.cluster_id:
-            found = self._steps.find(mine.cluster_id, mine.step_name, since=mine.recorded_at)
+            name = self._step_name(mine)
+            found = self._steps.find(mine.cluster_id, name, since=mine.recorded_at)
         if found is not None:
             self._mark_submitted(mine, found)
             return True
@@ -235,15 +236,19 @@ class Trigger:
     def _submit_step(self, batch: Batch) -> bool:
         manifest_uri = self._manifests.uri(batch.batch_id)
         arguments = arguments_of(batch, manifest_uri, self._settings)
+        name = self._step_name(batch)
         try:
-            step_id = self._steps.add(batch.cluster_id, batch.step_name, arguments)
+            step_id = self._steps.add(batch.cluster_id, name, arguments)
         except StepRefusedError as error:
             log(str(error), level="WARNING")
             self._table.save(replace(batch, lease_until=0))
             return False
-        self._taken.steps.append(batch.step_name)
+        self._taken.steps.append(name)
         self._mark_submitted(batch, step_id)
         return True
+
+    def _step_name(self, batch: Batch) -> str:
+        return batch.step_name(self._settings.environment)
 
     def _mark_submitted(self, batch: Batch, step_id: str) -> None:
         # Where another was first, it was the outcome function, which EMR has told of the step.

@@ -18,7 +18,7 @@ from stacks.constructs.spark_cluster import SparkCluster
 from stacks.constructs.step_trigger import StepQueues
 from stacks.sections.trigger import TriggerConfig
 from tidelake.contract.settings import StepOutcomeSettings, SweepSettings
-from tidelake.contract.steps import NAME_PREFIXES
+from tidelake.contract.steps import name_prefixes
 
 _TIMEOUT_SECONDS = 60
 _SWEEP_SECONDS = 300
@@ -93,10 +93,10 @@ class BatchFollowing(Construct):
             queues.grant_send(function)
             cluster.grant_follow_steps(function)
         lake.grant_list_versions(self.sweep)
-        self._listen(cluster)
+        self._listen(cluster, environment)
         _every(self, config.sweep_minutes, self.sweep)
 
-    def _listen(self, cluster: SparkCluster) -> None:
+    def _listen(self, cluster: SparkCluster, environment: str) -> None:
         own_cluster = {} if cluster.cluster_id is None else {"clusterId": [cluster.cluster_id]}
         target = targets.LambdaFunction(self.outcome)
         events.Rule(
@@ -108,7 +108,7 @@ class BatchFollowing(Construct):
                 detail_type=["EMR Step Status Change"],
                 detail={
                     **own_cluster,
-                    "name": [{"prefix": prefix} for prefix in NAME_PREFIXES],
+                    "name": [{"prefix": prefix} for prefix in name_prefixes(environment)],
                     "state": ["COMPLETED", "FAILED", "CANCELLED", "INTERRUPTED"],
                 },
             ),

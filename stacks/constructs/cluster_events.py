@@ -13,14 +13,14 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from tidelake.contract.steps import NAME_PREFIXES
+from tidelake.contract.steps import name_prefixes
 
 
 class ClusterEvents(Construct):
     """Tells a topic of steps that did not complete, and of clusters that should not have ended.
 
     Without a `cluster_id`, clusters come and go under `cluster_name`. One then ends as it should
-    when it has no work left, and steps are known by their names.
+    when it has no work left, and steps are known by their names, which start with `environment`.
     """
 
     def __init__(
@@ -30,6 +30,7 @@ class ClusterEvents(Construct):
         *,
         cluster_id: str | None,
         cluster_name: str,
+        environment: str,
         topic: sns.ITopic,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -44,7 +45,7 @@ class ClusterEvents(Construct):
             states=["FAILED", "CANCELLED", "INTERRUPTED"],
             which={"clusterId": [cluster_id]}
             if persistent
-            else {"name": [{"prefix": prefix} for prefix in NAME_PREFIXES]},
+            else {"name": [{"prefix": prefix} for prefix in name_prefixes(environment)]},
         )
         self.cluster_ended = self._rule(
             "ClusterEnded",

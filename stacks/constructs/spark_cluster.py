@@ -23,6 +23,7 @@ from stacks.constructs.data_lake import DataLake
 from stacks.constructs.private_network import PrivateNetwork
 from stacks.constructs.spark_settings import cluster_configurations
 from stacks.emr_releases import RELEASES
+from stacks.linter_acknowledgments import EMR_PLACEHOLDER
 from stacks.sections.cluster import ClusterConfig
 from tidelake.contract import lake as layout
 from tidelake.contract.network import EMR_POLICY_TAG
@@ -135,10 +136,7 @@ class SparkCluster(Construct):
         cdk.Tags.of(cluster).add(*EMR_POLICY_TAG)
         if spec.auto_scaling_role is not None:
             cdk.Validations.of(cluster).acknowledge(
-                cdk.Acknowledgment(
-                    id="CloudFormation-Validate::E1029",
-                    reason="${emr.clusterId} is EMR's own placeholder, not CloudFormation's.",
-                )
+                cdk.Acknowledgment(id=EMR_PLACEHOLDER.rule, reason=EMR_PLACEHOLDER.reason)
             )
         # Nodes that start before these are there cannot fetch what they need.
         cluster.node.add_dependency(network, self._node_role, self._service_role)

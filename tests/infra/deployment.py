@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +12,8 @@ from tests.infra.conftest import PROJECT, JsonObject, cdk_context, synthesize
 from tidelake.local.cdk import LocalCdk
 from tidelake.local.endpoint import local_environment
 from tidelake.local.toolchain import find_toolchain
+
+TIDELAKE = Path(sys.executable).with_name("tidelake")
 
 
 @dataclass
@@ -51,3 +55,19 @@ class Deployments:
 
 def silent(_: str) -> None:
     """Nobody watches."""
+
+
+def run_destroy(
+    deployments: Deployments, environment: str, *options: str, typed: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """`tidelake destroy`, as a user runs it, who types what is asked for."""
+    return subprocess.run(
+        [TIDELAKE, "destroy", "--environment", environment, *options],
+        cwd=PROJECT,
+        env=deployments.tool_environment,
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )

@@ -12,7 +12,9 @@ from types import MappingProxyType
 
 import pytest
 
+from stacks.linter_acknowledgments import CDK_ACKNOWLEDGED
 from tests.infra.conftest import PROJECT, cdk_context
+from tests.infra.gates.findings import is_a_sentence
 
 # The app is two processes, Python and the Node below it; they talk by pipes.
 REFUSING_PYTHON = """
@@ -99,6 +101,33 @@ def test_templates_pass_the_validation_of_cdk_without_a_network(
         violation for plugin in report["pluginReports"] for violation in plugin["violations"]
     ]
     assert (status, findings) == (0, [])
+
+
+def test_what_is_acknowledged_to_the_validation_of_cdk_would_still_be_found(
+    tmp_path: Path,
+) -> None:
+    unacknowledged = (
+        "import runpy; from aws_cdk import Validations; "
+        "Validations.acknowledge = lambda self, *entries: None; "
+        "runpy.run_path('app.py', run_name='__main__')"
+    )
+    run_app(
+        tmp_path,
+        "prod",
+        validate=True,
+        program=("-c", unacknowledged),
+        cluster={"scaling": "yarn_memory"},
+    )
+    report = json.loads((tmp_path / "validation-report.json").read_text())
+    found = {
+        violation["ruleName"]
+        for plugin in report["pluginReports"]
+        for violation in plugin["violations"]
+    }
+    assert {f"CloudFormation-Validate::{rule}" for rule in found} == {
+        entry.rule for entry in CDK_ACKNOWLEDGED
+    }
+    assert all(is_a_sentence(entry.reason) for entry in CDK_ACKNOWLEDGED)
 
 
 def test_dev_is_synthesised_when_no_environment_is_chosen(tmp_path: Path) -> None:

@@ -217,6 +217,7 @@ def test_clusters_that_come_and_go_are_known_by_their_names_and_may_end(tmp_path
         "Emr",
         cluster_id=None,
         cluster_name="tidelake-dev-processing",
+        environment="dev",
         topic=sns.Topic(stack, "Topic"),
     )
     patterns = [
@@ -225,7 +226,7 @@ def test_clusters_that_come_and_go_are_known_by_their_names_and_may_end(tmp_path
     ]
     assert patterns == [
         {
-            "name": [{"prefix": "curate-"}, {"prefix": "maintain-"}],
+            "name": [{"prefix": "dev/curate-"}, {"prefix": "dev/maintain-"}],
             "state": ["FAILED", "CANCELLED", "INTERRUPTED"],
         },
         {"name": ["tidelake-dev-processing"], "state": ["TERMINATED_WITH_ERRORS"]},

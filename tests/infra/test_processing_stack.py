@@ -376,7 +376,7 @@ def test_batches_are_followed_on_events_and_on_a_schedule(synthesis: Synthesis) 
     ]
     assert [(detail["name"], detail["state"]) for detail in steps] == [
         (
-            [{"prefix": "curate-"}, {"prefix": "maintain-"}],
+            [{"prefix": f"{synthesis.environment}/{job}-"} for job in ("curate", "maintain")],
             ["COMPLETED", "FAILED", "CANCELLED", "INTERRUPTED"],
         )
     ]

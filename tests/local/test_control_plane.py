@@ -142,7 +142,7 @@ def test_one_object_delivered_five_times_by_eight_processes_at_once_is_one_step_
     assert [process.returncode for process in processes] == [0] * PROCESSES
     [cluster] = plane.clusters()
     assert [step["Name"] for step in plane.steps(cluster["Id"])] == [
-        f"curate-{Manifest.of([created]).batch_id}-1"
+        f"dev/curate-{Manifest.of([created]).batch_id}-1"
     ]
     plane.client("emr").terminate_job_flows(JobFlowIds=[cluster["Id"]])
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import boto3
 import pytest
@@ -16,7 +13,7 @@ from botocore.stub import Stubber
 from rich.console import Console
 
 from tests.infra.conftest import PROJECT
-from tests.infra.deployment import Deployments
+from tests.infra.deployment import Deployments, run_destroy
 from tidelake.client.outputs import read_outputs
 from tidelake.contract.deployment import Output, StackRole
 from tidelake.contract.errors import CommandError, ConfigurationError
@@ -27,8 +24,6 @@ from tidelake.local.target import Target
 from tidelake.operations.destroy import destroy
 from tidelake.operations.stacks import Resource
 
-TIDELAKE = Path(sys.executable).with_name("tidelake")
-
 
 @pytest.fixture(scope="module")
 def deployments(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployments]:
@@ -36,21 +31,6 @@ def deployments(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment
     folder = tmp_path_factory.mktemp("destroy")
     with running_local_aws(project_dir=PROJECT, state_dir=folder) as server:
         yield Deployments(server.endpoint, folder)
-
-
-def run_destroy(
-    deployments: Deployments, environment: str, *options: str, typed: str = ""
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [TIDELAKE, "destroy", "--environment", environment, *options],
-        cwd=PROJECT,
-        env=deployments.tool_environment,
-        input=typed,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
 
 
 def lake_bucket(deployments: Deployments, environment: str) -> str:

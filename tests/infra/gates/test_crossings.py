@@ -19,7 +19,10 @@ from tests.infra.gates.configurations import described
 from tests.infra.gates.conftest import APPS
 
 # Their data keeps these from being replaced: no option does so.
-STATEFUL = {"AWS::Glue::Table", "AWS::KMS::Key", "AWS::Kinesis::Stream", "AWS::S3::Bucket"}
+STATEFUL = {
+    *("AWS::DynamoDB::Table", "AWS::Glue::Table", "AWS::KMS::Key", "AWS::Kinesis::Stream"),
+    "AWS::S3::Bucket",
+}
 
 
 def outputs_read(value: Any) -> Iterator[Document]:

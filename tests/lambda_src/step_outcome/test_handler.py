@@ -38,7 +38,7 @@ def submitted(plane: ControlPlane) -> Submitted:
             updated_at=0,
         )
         batch = replace(batch, **changes)
-        step = {"Name": batch.step_name, "ActionOnFailure": "CONTINUE"}
+        step = {"Name": batch.step_name("dev"), "ActionOnFailure": "CONTINUE"}
         reply = plane.emr.add_job_flow_steps(JobFlowId=plane.cluster_id, Steps=[step])
         key = f"manifests/{manifest.batch_id}.json"
         plane.clients.s3.put_object(Bucket="lake", Key=key, Body=manifest.to_json().encode())
@@ -58,8 +58,8 @@ def ended(
     monkeypatch.setattr(outcome, "_following", lambda: following)
 
     def end(batch: Batch, state: str, **details: str) -> dict[str, int]:
-        step = plane.emr.end_step(batch.step_name, state, **details)
-        outcome.handler(step_event(plane, batch.step_name, step["Id"], state), None)
+        step = plane.emr.end_step(batch.step_name("dev"), state, **details)
+        outcome.handler(step_event(plane, batch.step_name("dev"), step["Id"], state), None)
         return metrics(capsys)
 
     return end
@@ -109,7 +109,7 @@ def test_event_of_an_end_that_did_not_come_changes_nothing(
     plane: ControlPlane, submitted: Submitted
 ) -> None:
     batch = submitted()
-    outcome.handler(step_event(plane, batch.step_name, batch.step_id, "FAILED"), None)
+    outcome.handler(step_event(plane, batch.step_name("dev"), batch.step_id, "FAILED"), None)
     assert plane.batch(ONE.batch_id) == batch
 
 
@@ -206,14 +206,14 @@ def test_second_step_of_one_attempt_changes_nothing(
     plane: ControlPlane, submitted: Submitted, ended: Ended
 ) -> None:
     batch = submitted()
-    step = {"Name": batch.step_name, "ActionOnFailure": "CONTINUE"}
+    step = {"Name": batch.step_name("dev"), "ActionOnFailure": "CONTINUE"}
     plane.emr.add_job_flow_steps(JobFlowId=plane.cluster_id, Steps=[step])
     assert ended(batch, "FAILED") == {}
     assert plane.batch(ONE.batch_id) == batch
 
 
 @pytest.mark.usefixtures("ended")
-@pytest.mark.parametrize("name", ["wordcount", f"curate-{'0' * 32}-1"])
+@pytest.mark.parametrize("name", ["wordcount", f"dev/curate-{'0' * 32}-1"])
 def test_step_of_somebody_else_is_left_alone(name: str, plane: ControlPlane) -> None:
     outcome.handler(step_event(plane, name, "s-1", "FAILED"), None)
 

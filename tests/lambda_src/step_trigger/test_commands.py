@@ -25,7 +25,7 @@ BATCH = Manifest.of([raw("a")]).batch_id
 def second_attempt(plane: ControlPlane, handle: Handle) -> str:
     """A batch whose first attempt failed, and whose second is written down."""
     handle(events_of([raw("a")]))
-    plane.emr.end_step(f"curate-{BATCH}-1", "FAILED")
+    plane.emr.end_step(f"dev/curate-{BATCH}-1", "FAILED")
     assert plane.table.save(next_attempt(plane.batch(BATCH), plane.table.now())) is not None
     return BATCH
 
@@ -37,7 +37,7 @@ def test_next_attempt_is_submitted_once_however_often_it_is_asked_for(
     body = submit_body(BATCH, 2)
     assert handle(sqs_event(body, body)) == []
     assert handle(sqs_event(body)) == []
-    assert plane.emr.names() == [f"curate-{BATCH}-1", f"curate-{BATCH}-2"]
+    assert plane.emr.names() == [f"dev/curate-{BATCH}-1", f"dev/curate-{BATCH}-2"]
     assert plane.batch(BATCH).state is BatchState.SUBMITTED
 
 
@@ -46,7 +46,7 @@ def test_an_attempt_that_is_over_is_not_submitted_again(
     plane: ControlPlane, handle: Handle
 ) -> None:
     assert handle(sqs_event(submit_body(BATCH, 1), submit_body("0" * 32, 1))) == []
-    assert plane.emr.names() == [f"curate-{BATCH}-1"]
+    assert plane.emr.names() == [f"dev/curate-{BATCH}-1"]
 
 
 @pytest.mark.usefixtures("second_attempt")
@@ -66,20 +66,20 @@ def test_batch_that_was_set_aside_gets_its_attempts_anew(
     assert handle(sqs_event(body)) == []
     batch = plane.batch(BATCH)
     assert (batch.state, batch.attempt, batch.failures) == (BatchState.SUBMITTED, 2, 0)
-    assert plane.emr.names()[-1] == f"curate-{BATCH}-2"
+    assert plane.emr.names()[-1] == f"dev/curate-{BATCH}-2"
 
 
 def test_objects_that_the_sweep_found_are_taken_once(plane: ControlPlane, handle: Handle) -> None:
     handle(events_of([raw("a")]))
     assert handle(sqs_event(objects_body([raw("a"), raw("b")]))) == []
     only_b = Manifest.of([raw("b")]).batch_id
-    assert plane.emr.names() == [f"curate-{BATCH}-1", f"curate-{only_b}-1"]
+    assert plane.emr.names() == [f"dev/curate-{BATCH}-1", f"dev/curate-{only_b}-1"]
 
 
 def test_maintenance_is_submitted_with_its_sizes(plane: ControlPlane, handle: Handle) -> None:
     assert handle(sqs_event(MAINTAIN_BODY)) == []
     [step] = plane.emr.clusters[plane.cluster_id]["Steps"]
-    assert step["Name"].startswith("maintain-")
+    assert step["Name"].startswith("dev/maintain-")
     assert step["HadoopJarStep"]["Args"] == [
         "spark-submit",
         "--py-files",

@@ -51,7 +51,7 @@ def test_trigger_submits_one_step_for_a_batch(plane: ControlPlane, handle: Handl
     assert handle(events_of([raw("a"), raw("b")])) == []
     assert manifests(plane) == [f"manifests/{BATCH_AB}.json"]
     [step] = plane.emr.clusters[plane.cluster_id]["Steps"]
-    assert step["Name"] == f"curate-{BATCH_AB}-1"
+    assert step["Name"] == f"dev/curate-{BATCH_AB}-1"
     assert step["ActionOnFailure"] == "CONTINUE"
     assert step["HadoopJarStep"] == {
         "Jar": "command-runner.jar",
@@ -98,14 +98,14 @@ def test_batch_is_written_down_before_its_step_is_submitted(
         handle(events_of([raw("a")]))
     [(batch, written)] = seen
     assert (batch.state, batch.cluster_id) == (BatchState.RECORDED, plane.cluster_id)
-    assert batch.step_name == f"curate-{BATCH_A}-1"
+    assert batch.step_name("dev") == f"dev/curate-{BATCH_A}-1"
     assert written == [f"manifests/{BATCH_A}.json"]
 
 
 def test_trigger_submits_one_step_for_duplicate_events(plane: ControlPlane, handle: Handle) -> None:
     assert handle(events_of([raw("a"), raw("a")])) == []
     assert handle(events_of([raw("a")])) == []
-    assert plane.emr.names() == [f"curate-{BATCH_A}-1"]
+    assert plane.emr.names() == [f"dev/curate-{BATCH_A}-1"]
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(["a", "b", "ab"])))
@@ -139,7 +139,7 @@ def test_lost_reply_of_emr_leads_to_one_step(plane: ControlPlane, handle: Handle
     assert handle(events_of([raw("a")])) == ["m0"]
     plane.clock.seconds += TRIGGER_SETTINGS.lease_seconds + 1
     assert handle(events_of([raw("a")])) == []
-    assert plane.emr.names() == [f"curate-{BATCH_A}-1"]
+    assert plane.emr.names() == [f"dev/curate-{BATCH_A}-1"]
     assert plane.batch(BATCH_A).step_id == "s-0000000000001"
 
 
@@ -149,11 +149,11 @@ def test_step_whose_reply_was_lost_is_found_on_a_later_page_and_though_it_has_en
     plane.emr.drop_replies = 1
     with pytest.raises(ReadTimeoutError):
         handle(events_of([raw("a")]))
-    plane.emr.end_step(f"curate-{BATCH_A}-1", "COMPLETED")
+    plane.emr.end_step(f"dev/curate-{BATCH_A}-1", "COMPLETED")
     other_steps(plane, 120)
     plane.clock.seconds += TRIGGER_SETTINGS.lease_seconds + 1
     assert handle(events_of([raw("a")])) == []
-    assert own_names(plane.emr) == [f"curate-{BATCH_A}-1"]
+    assert own_names(plane.emr) == [f"dev/curate-{BATCH_A}-1"]
 
 
 def test_redelivered_message_resumes_its_batch_though_sqs_regroups(
@@ -167,7 +167,7 @@ def test_redelivered_message_resumes_its_batch_though_sqs_regroups(
     assert handle(events_of([raw("b"), raw("c")])) == []
     assert handle(events_of([raw("a")])) == []
     only_c = Manifest.of([raw("c")]).batch_id
-    assert plane.emr.names() == [f"curate-{BATCH_AB}-1", f"curate-{only_c}-1"]
+    assert plane.emr.names() == [f"dev/curate-{BATCH_AB}-1", f"dev/curate-{only_c}-1"]
 
 
 def test_claims_of_an_invocation_that_died_before_its_batch_are_free_after_the_lease(
@@ -180,7 +180,7 @@ def test_claims_of_an_invocation_that_died_before_its_batch_are_free_after_the_l
     assert handle(events_of([raw("a")])) == ["m0"]
     plane.clock.seconds += TRIGGER_SETTINGS.lease_seconds + 1
     assert handle(events_of([raw("a")])) == []
-    assert plane.emr.names() == [f"curate-{BATCH_A}-1"]
+    assert plane.emr.names() == [f"dev/curate-{BATCH_A}-1"]
 
 
 def _time_out(**_: Any) -> None:
@@ -202,7 +202,7 @@ def test_step_that_emr_refuses_is_tried_again_at_once(plane: ControlPlane, handl
     for i in range(256):
         plane.emr.end_step(f"other-{i}", "COMPLETED")
     assert handle(events_of([raw("a")])) == []
-    assert own_names(plane.emr) == [f"curate-{BATCH_A}-1"]
+    assert own_names(plane.emr) == [f"dev/curate-{BATCH_A}-1"]
 
 
 @pytest.mark.parametrize("active", [0, 250])
@@ -322,7 +322,7 @@ def test_malformed_message_is_set_aside_with_its_reason(
     assert message["Body"] == '{"no": "event"}'
     reason = message["MessageAttributes"]["reason"]["StringValue"]
     assert reason == "source is missing or of the wrong type"
-    assert plane.emr.names() == [f"curate-{BATCH_A}-1"]
+    assert plane.emr.names() == [f"dev/curate-{BATCH_A}-1"]
 
 
 def test_trigger_takes_a_plain_notification_of_s3(
@@ -362,7 +362,7 @@ def test_trigger_says_what_became_of_every_object(
         "messages": 5,
         "malformed": 1,
         "deferred_messages": 0,
-        "steps": [f"curate-{only_b}-1"],
+        "steps": [f"dev/curate-{only_b}-1"],
         "counts": {
             "ObjectsSeen": 3,
             "ObjectsClaimed": 1,
