@@ -52,12 +52,23 @@ def test_debug_shows_the_traceback(
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_no_command_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "tidelake: the following arguments are required: COMMAND; see tidelake --help\n"),
+        (["stream", "scale", "--shards", "0"],
+         "tidelake: argument --shards: 0 is not allowed; allowed: 1 or more; "
+         "see tidelake stream scale --help\n"),
+    ],
+)  # fmt: skip
+def test_wrong_usage_is_said_in_one_line(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as caught:
-        cli.main([])
+        cli.main(arguments)
 
     assert caught.value.code == 2
-    assert "usage: tidelake" in capsys.readouterr().err
+    assert capsys.readouterr().err == said
 
 
 @pytest.mark.parametrize(

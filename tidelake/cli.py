@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from rich.console import Console
 
@@ -82,8 +83,15 @@ def _say(console: Console, text: str) -> None:
     console.print(f"tidelake: {text}", markup=False, highlight=False, soft_wrap=True)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as everything else does; the usage is in `--help`."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(EXIT_REFUSED, f"tidelake: {message}; see {self.prog} --help\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="tidelake", description="A streaming data lake on AWS, or whole on this machine."
     )
     parser.add_argument("--version", action="version", version=f"tidelake {__version__}")

@@ -100,3 +100,8 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         f"dead letters = {str(tmp_path)!r} is not allowed; "
         "allowed: a file that can be written (Is a directory)"
     )
+
+
+def test_what_keeps_nothing_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"/dev/null.*a regular file"):
+        DeadLetterFile(Path("/dev/null"))

@@ -13,6 +13,7 @@ from tidelake.client.consumer import Consumer
 from tidelake.client.dead_letters import DeadLetterFile
 from tidelake.client.processing import Processed, process
 from tidelake.client.transport import ReceivedRecord, Record
+from tidelake.contract.errors import DeliveryError
 from tidelake.contract.events import Event
 
 ARRIVED = datetime(2026, 1, 1, tzinfo=UTC)
@@ -115,6 +116,17 @@ def test_a_reader_that_went_away_is_no_fault_of_the_record(dead_letters: DeadLet
 
     with pytest.raises(BrokenPipeError):
         process([record(0)], write, dead_letters, sleep=no_sleep)
+    assert dead_letters.count == 0
+
+
+def test_an_output_that_cannot_be_written_ends_the_work_and_sets_nothing_aside(
+    dead_letters: DeadLetterFile,
+) -> None:
+    def write(_event: Event) -> None:
+        raise DeliveryError("standard output cannot be written: No space left on device")
+
+    with pytest.raises(DeliveryError):
+        process([record(0), record(1)], write, dead_letters, sleep=no_sleep)
     assert dead_letters.count == 0
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import boto3
+import pytest
 from botocore.stub import Stubber
 
 from tests.client.fake_stream import FakeStream
 from tidelake.client.dead_letters import DeadLetterFile
 from tidelake.client.producer import Producer
 from tidelake.client.producer_metrics import Counts, publishing, to_cloudwatch, to_file
+from tidelake.contract.errors import ConfigurationError, DeliveryError
 
 ADDED = {"web_log": {"ProducerEventsAccepted": 3}, "": {"ProducerBlockedMilliseconds": 5}}
 
@@ -73,3 +76,34 @@ def test_all_sources_go_to_cloudwatch_in_one_call() -> None:
         )
         to_cloudwatch(client)(ADDED)
         stubber.assert_no_pending_responses()
+
+
+def test_what_cannot_be_published_is_published_the_next_time(
+    dead_letters: DeadLetterFile,
+) -> None:
+    published: list[Counts] = []
+    failures = iter((DeliveryError("metrics cannot be written"),))
+
+    def publish(counts: Counts) -> None:
+        for failure in failures:
+            raise failure
+        published.append(counts)
+
+    with (
+        Producer(FakeStream(), "events", dead_letters) as producer,
+        publishing(producer, publish, interval_seconds=0.05),
+    ):
+        producer.put({"event_id": "1", "source": "web_log"})
+        time.sleep(0.3)
+    accepted = [counts["web_log"]["ProducerEventsAccepted"] for counts in published if counts]
+    assert sum(accepted) == 1
+
+
+def test_a_file_of_metrics_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"metrics = .*Is a directory"):
+        to_file(tmp_path)
+
+
+def test_a_full_disk_is_told_with_the_file() -> None:
+    with pytest.raises(DeliveryError, match="'/dev/full' cannot be written: No space left"):
+        to_file(Path("/dev/full"))(ADDED)

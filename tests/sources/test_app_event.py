@@ -109,6 +109,8 @@ def test_lines_without_an_own_id_are_told_apart_by_their_place() -> None:
         ({"event_type": ...}, "event_type: must be small letters, digits and '_', at most 64"),
         ({"event_type": "s3 t"}, "event_type: must be small letters, digits and '_', at most 64"),
         ({"user_id": ...}, "user_id: is missing"),
+        ({"user_id": ""}, "user_id: is missing"),
+        ({"product_id": ""}, "product_id: is missing in a purchase"),
         ({"user_id": 7}, "user_id: must be of type string"),
         ({"product_id": None}, "product_id: is missing in a purchase"),
         ({"amount_minor": ...}, "amount_minor: is missing in a purchase"),

@@ -92,6 +92,7 @@ def test_the_key_of_a_deleted_row_is_that_of_the_row_before() -> None:
     ("changes", "options", "rule"),
     [
         ({"key": ...}, None, "row_key: must come with the line or be named by --key-fields"),
+        ({"key": {}}, None, "row_key: must come with the line or be named by --key-fields"),
         ({"key": ..., "after": {"x": 1}}, BY_ID,
          "row_key: must have a value in every column of --key-fields"),
         ({"operation": "MERGE"}, None, "operation: must be one of INSERT, UPDATE, DELETE"),

@@ -323,3 +323,8 @@ def test_positions_are_on_the_disk_before_they_replace_the_old_ones(
         assert positions.load() == [mark]
     assert calls == ["fsync", "replace", "fsync"]
     assert json.loads((tmp_path / "p.json").read_text())["files"][0]["offset"] == 3
+
+
+def test_an_endless_position_file_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"/dev/zero.*a regular file"):
+        PositionFile(Path("/dev/zero"))

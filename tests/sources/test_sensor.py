@@ -126,6 +126,8 @@ def test_a_field_that_cannot_be_set_is_refused() -> None:
          "device_id: must be of type string"),
         ('{"time": "2026-03-02T10:00:00Z", "device": "a", "device_id": "b", "value": 1}',
          "device_id: must be named once"),
+        ('{"time": "2026-03-02T10:00:00Z", "device": "", "type": "t", "value": 1}',
+         "device_id: is missing"),
         ('{"password": "s3cr3t"}',
          "line: must have only keys of timestamp, time, event_time, device_id, device, "
          "sensor_type, type, value, reading, unit, location"),
@@ -135,6 +137,13 @@ def test_a_wrong_row_is_rejected_with_its_reason(row: str, rule: str) -> None:
     found = outcomes("sensor", HEADER, row)[1]
     assert isinstance(found, RejectedLine)
     assert found.reason == rule
+
+
+def test_json_that_is_no_object_is_not_taken_for_csv() -> None:
+    reading = '{"time": "2026-03-02T10:00:00Z", "device": "m1", "type": "t", "value": 1}'
+    found = outcomes("sensor", reading, "null")[1]
+    assert isinstance(found, RejectedLine)
+    assert found.reason == "line: must be a JSON object, as the first one is"
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,8 @@ class FileCheckpoints:
         Raises ConfigurationError if another process has it, it is of another stream, or it cannot
         be read or written.
         """
+        if path.exists() and not path.is_file():
+            raise _unusable(path, "it is no regular file")
         self.path = path
         self._stream = stream
         self._lock = _locked(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +31,8 @@ class DeadLetterFile:
     def __init__(self, path: Path, *, append: bool = True) -> None:
         """Open, or create, the file and its folder; `append=False` empties it first.
 
-        Raises ConfigurationError if it cannot be written.
+        Raises ConfigurationError if it cannot be written, or is no regular file: what is set aside
+        must be there afterwards.
         """
         self.path = path
         self.count = 0
@@ -44,6 +46,9 @@ class DeadLetterFile:
         except OSError as error:
             allowed = f"a file that can be written ({error.strerror})"
             raise ConfigurationError("dead letters", str(path), allowed) from error
+        if not stat.S_ISREG(os.fstat(self._file).st_mode):
+            os.close(self._file)
+            raise ConfigurationError("dead letters", str(path), "a regular file")
         self._closed = False
         self._lock = threading.Lock()
         self._end_broken_line()
@@ -85,11 +90,11 @@ class DeadLetterFile:
         )
 
     def close(self) -> None:
-        """Bring everything to the disk and close; closing again does nothing."""
+        """Sync, and close; closing again does nothing."""
         if not self._closed:
             self._closed = True
             try:
-                os.fsync(self._file)
+                self.sync()
             finally:
                 os.close(self._file)
 

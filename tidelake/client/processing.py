@@ -10,7 +10,7 @@ from tidelake.client.checkpoints import Checkpoint
 from tidelake.client.consumed_events import read_event
 from tidelake.client.dead_letters import DeadLetterFile
 from tidelake.client.transport import ReceivedRecord
-from tidelake.contract.errors import InvalidEventError
+from tidelake.contract.errors import DeliveryError, InvalidEventError
 from tidelake.contract.events import Event
 
 UNKNOWN_SOURCE = "unknown"
@@ -39,8 +39,8 @@ def process(
     A handler that raises is called again, `attempts` times in all, after pauses that double. Then,
     and at once for a record that holds no event, the record is written to the dead letters, with
     its reason and its place, and fsynced, before the next record is asked for: no checkpoint passes
-    a record that was neither handled nor set aside. A BrokenPipeError is no fault of the record and
-    is raised.
+    a record that was neither handled nor set aside. A BrokenPipeError and a DeliveryError
+    are raised: they are faults of what the handler writes to, and no record would pass.
     """
     done = Processed() if tally is None else tally
     for record in records:
@@ -83,7 +83,7 @@ def _handled(
             sleep(pause_seconds * 2 ** (attempt - 1))
         try:
             handle(event)
-        except BrokenPipeError:
+        except (BrokenPipeError, DeliveryError):
             raise
         except Exception as error:
             failure = type(error).__name__

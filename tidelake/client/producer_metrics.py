@@ -6,13 +6,14 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from tidelake.client.producer import Producer
 from tidelake.client.statistics import SourceStatistics
+from tidelake.contract.errors import ConfigurationError, DeliveryError
 from tidelake.contract.metrics import NAMESPACE
 
 INTERVAL_SECONDS = 60.0
@@ -43,13 +44,19 @@ Publish = Callable[[Counts], None]
 def publishing(
     producer: Producer, publish: Publish, *, interval_seconds: float = INTERVAL_SECONDS
 ) -> Iterator[None]:
-    """Publish what the producer counts while the block runs, and the rest after it."""
-    collect = _Collector(producer).collect
+    """Publish what the producer counts while the block runs, and the rest after it.
+
+    What cannot be published is tried again the next time, with what came meanwhile; after the block
+    the error of `publish` is raised.
+    """
+    counts = _UnpublishedCounts(producer)
     ended = threading.Event()
 
     def run() -> None:
         while not ended.wait(interval_seconds):
-            publish(collect())
+            # No count is lost by it, and the last one tells.
+            with suppress(Exception):
+                counts.publish(publish)
 
     thread = threading.Thread(target=run, name="tidelake-metrics", daemon=True)
     thread.start()
@@ -58,18 +65,18 @@ def publishing(
     finally:
         ended.set()
         thread.join()
-        publish(collect())
+        counts.publish(publish)
 
 
-class _Collector:
-    """Differences between what was counted now and the last time."""
+class _UnpublishedCounts:
+    """Differences between what is counted now and what was published."""
 
     def __init__(self, producer: Producer) -> None:
         self._producer = producer
         self._seen: dict[str, SourceStatistics] = {}
         self._blocked_ms = 0
 
-    def collect(self) -> dict[str, dict[str, int]]:
+    def publish(self, publish: Publish) -> None:
         now = self._producer.statistics
         added = {
             source: _difference(counts, self._seen.get(source, SourceStatistics()))
@@ -77,8 +84,8 @@ class _Collector:
         }
         blocked_ms = int(self._producer.blocked_seconds * 1_000)
         added[""] = {BLOCKED: blocked_ms - self._blocked_ms}
+        publish({source: counts for source, counts in added.items() if any(counts.values())})
         self._seen, self._blocked_ms = now, blocked_ms
-        return {source: counts for source, counts in added.items() if any(counts.values())}
 
 
 def _difference(now: SourceStatistics, before: SourceStatistics) -> dict[str, int]:
@@ -92,12 +99,27 @@ def _difference(now: SourceStatistics, before: SourceStatistics) -> dict[str, in
 def to_file(path: Path) -> Publish:
     """Add a line in the embedded metric format for each source: the CloudWatch agent, or a
     container's log, takes the metrics out. See "Specification: Embedded metric format" in the
-    CloudWatch user guide."""
+    CloudWatch user guide.
+
+    Raises ConfigurationError if the file cannot be opened, `publish` DeliveryError if it cannot be
+    written any more.
+    """
+    try:
+        path.open("a").close()
+    except OSError as error:
+        allowed = f"a file that can be written ({error.strerror})"
+        raise ConfigurationError("metrics", str(path), allowed) from error
 
     def publish(counts: Counts) -> None:
-        with path.open("a") as file:
-            for source, added in counts.items():
-                file.write(json.dumps(_embedded(source, added, time.time_ns() // 1_000_000)) + "\n")
+        now_ms = time.time_ns() // 1_000_000
+        lines = [json.dumps(_embedded(*counted, now_ms)) + "\n" for counted in counts.items()]
+        try:
+            with path.open("a") as file:
+                file.writelines(lines)
+        except OSError as error:
+            raise DeliveryError(
+                f"metrics {str(path)!r} cannot be written: {error.strerror}"
+            ) from error
 
     return publish
 

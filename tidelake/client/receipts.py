@@ -43,9 +43,7 @@ class ReceiptFile:
                 written = self._file.write(self._buffer)
                 del self._buffer[:written]
         except OSError as error:
-            raise DeliveryError(
-                f"receipts {str(self.path)!r} cannot be written: {error.strerror}"
-            ) from error
+            raise self._broken(error) from error
 
     def close(self) -> None:
         """Flush, sync and close; closing again does nothing."""
@@ -54,5 +52,10 @@ class ReceiptFile:
         try:
             self.flush()
             os.fsync(self._file.fileno())
+        except OSError as error:
+            raise self._broken(error) from error
         finally:
             self._file.close()
+
+    def _broken(self, error: OSError) -> DeliveryError:
+        return DeliveryError(f"receipts {str(self.path)!r} cannot be written: {error.strerror}")

@@ -24,6 +24,7 @@ from tidelake.client.leases import Leases
 from tidelake.client.processing import Processed, process
 from tidelake.client.shard_reader import POLLING
 from tidelake.client.transport import Position
+from tidelake.contract.errors import DeliveryError
 from tidelake.contract.events import Event
 from tidelake.local.progress import Stage, stage
 from tidelake.local.target import Target
@@ -67,8 +68,7 @@ def consume(target: Target, request: ConsumeRequest, console: Console) -> Proces
         records = consumer.read_to_tip() if request.until_tip else consumer.follow()
 
         def write(event: Event) -> None:
-            sys.stdout.write(json.dumps(event) + "\n")
-            sys.stdout.flush()
+            _write_line(json.dumps(event))
             _show(consuming, done, consumer)
 
         try:
@@ -81,6 +81,17 @@ def consume(target: Target, request: ConsumeRequest, console: Console) -> Proces
     if done.dead:
         console.print(f"set aside, with the reason: {request.dead_letter_file}", soft_wrap=True)
     return done
+
+
+def _write_line(text: str) -> None:
+    """DeliveryError on a full disk, which ends the worker: each event would fail on it."""
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise DeliveryError(f"standard output cannot be written: {error.strerror}") from error
 
 
 def _show(consuming: Stage, done: Processed, consumer: Consumer) -> None:

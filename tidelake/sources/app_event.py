@@ -69,7 +69,8 @@ class AppEventParser:
         if own_id is not None:
             event["event_id"] = own_event_id(APP_EVENT.name, own_id, str(event["event_time"]))
         properties = _properties(given)
-        event.update({name: value for name, value in given.items() if value is not None})
+        # An empty text names nobody and nothing.
+        event.update({name: value for name, value in given.items() if value not in (None, "")})
         for name in _INTEGERS:
             # 2.0 is an integer to JSON Schema, and none to a reader of the Parquet files.
             if isinstance(event.get(name), float):

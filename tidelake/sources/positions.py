@@ -51,7 +51,10 @@ class PositionFile:
     """A JSON file of marks. One process has it at a time; the lock ends with the process."""
 
     def __init__(self, path: Path) -> None:
-        """Raises ConfigurationError if it cannot be read or written, or is another process's."""
+        """Raises ConfigurationError if it is no regular file, cannot be written, or is another
+        process's."""
+        if path.exists() and not path.is_file():
+            raise ConfigurationError("positions", str(path), "a regular file")
         self._path = path
         self._saved: list[FileMark] | None = None
         try:

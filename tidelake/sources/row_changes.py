@@ -25,7 +25,8 @@ def row_fields(
     Raises InvalidEventError where a key cannot be had.
     """
     newest = after if after is not None else before
-    if key is None:
+    if not key:
+        # An empty key would put all rows of a table in one place.
         key = _key_from(options.key_fields, table, newest)
     event: Event = {
         "event_type": operation.lower(),

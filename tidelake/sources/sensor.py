@@ -51,6 +51,8 @@ class SensorParser:
         text = line_text(line)
         if text.lstrip().startswith("{"):
             return self._event(_named(load_object(text)))
+        if first_line.lstrip().startswith(b"{"):
+            raise InvalidEventError("line: must be a JSON object, as the first one is")
         header = _read_header(first_line)
         if isinstance(header, str):
             raise InvalidEventError(header)
@@ -112,7 +114,8 @@ def _named(keys: JsonObject) -> Event:
         field = _COLUMNS[name]
         if field in event:
             raise InvalidEventError(f"{field}: must be named once")
-        if value is not None:
+        # An empty text says no more than an empty column does.
+        if value is not None and value != "":
             event[field] = value
     return event
 
