@@ -79,6 +79,14 @@ def test_prod_is_destroyed_once_its_name_is_typed_and_what_is_left_is_listed(
     local_client("kinesis", deployments.endpoint).describe_stream_summary(StreamName=stream_name)
     assert s3.get_object(Bucket=bucket, Key="streaming-data/kept")["Body"].read() == b"x"
 
+    # What the command says is in the way of the next deployment, and how it is cleared.
+    glue = local_client("glue", deployments.endpoint)
+    assert glue.get_database(Name="streaming_db_prod")["Database"]["Name"] == "streaming_db_prod"
+    assert done.stdout.endswith("\n  aws glue delete-database --name streaming_db_prod\n")
+    glue.delete_database(Name="streaming_db_prod")
+    deployments.deploy("prod")
+    assert lake_bucket(deployments, "prod") != bucket
+
 
 @pytest.mark.slow
 def test_dev_is_just_destroyed_and_leaves_nothing(deployments: Deployments) -> None:

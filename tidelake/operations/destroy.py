@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from tidelake.local.toolchain import find_toolchain
 from tidelake.operations.stacks import DeployedStack, Resource, deployed_stacks, left_behind
 
 _CLUSTER = "AWS::EMR::Cluster"
+_DATABASE = "AWS::Glue::Database"
 _LIVE_STATES = ("STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING")
 _POLL_SECONDS = 10
 _MOST_POLLS = 120
@@ -81,6 +82,7 @@ def destroy(
     run_cdk(target)
     left = [resource for stack in stacks for resource in left_behind(cloudformation, stack)]
     _list(console, "Left, for you to keep or to delete:" if left else "Nothing is left.", left)
+    _say_which_names_are_taken(left, console)
     return left
 
 
@@ -92,9 +94,20 @@ def _say_what_remains(stacks: list[DeployedStack], console: Console) -> None:
     _list(console, says if remaining else "Nothing will remain: its data goes with it.", remaining)
 
 
-def _list(console: Console, says: str, resources: list[Resource]) -> None:
+def _list(console: Console, says: str, resources: Sequence[object]) -> None:
     for line in (says, *(f"  {resource}" for resource in resources)):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _say_which_names_are_taken(left: list[Resource], console: Console) -> None:
+    """Glue makes the name of a database its id, so a new one cannot have that of one left."""
+    for database in (resource.name for resource in left if resource.kind == _DATABASE):
+        _list(
+            console,
+            f"The next deployment needs another lake.database_name while {database} is there. To "
+            "free the name, and lose the catalog's entries of its tables but none of their files:",
+            [f"aws glue delete-database --name {database}"],
+        )
 
 
 def _require_confirmation(environment: str, typed: str) -> None:
