@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.local.a_lake import ALake, key_of, uri_of
+from tests.lake.a_lake import ALake, key_of, uri_of
 from tidelake.cli import main
 
 A = uri_of("a", 10)
