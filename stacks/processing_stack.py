@@ -72,6 +72,7 @@ class ProcessingStack(PipelineStack):
                 expression=config.maintenance.schedule,
                 queue=queues.queue,
             )
+        self.add_output(Output.BATCHES_TABLE, batches.table_name)
         self._name_parts(cluster, queues, trigger, following)
 
     def _trigger_settings(

@@ -9,11 +9,11 @@ from typing import Generic, TypeVar
 
 from lambda_src.batches.clients import Clients
 from lambda_src.batches.emr_steps import EmrSteps
-from lambda_src.batches.items import Batch, BatchState
 from lambda_src.batches.manifests import Manifests
 from lambda_src.batches.outcomes import Counts, Outcomes
 from lambda_src.batches.queue import Queue
 from lambda_src.batches.table import BatchTable
+from tidelake.contract.batch_items import Batch, BatchState
 from tidelake.contract.settings import StepOutcomeSettings
 
 SettingsT = TypeVar("SettingsT", bound=StepOutcomeSettings)

@@ -12,11 +12,11 @@ from dataclasses import replace
 from typing import Any
 
 from lambda_src.batches.emr_steps import EmrSteps
-from lambda_src.batches.items import Batch, BatchState
 from lambda_src.batches.manifests import Manifests
 from lambda_src.batches.queue import Queue
 from lambda_src.batches.table import BatchTable
 from lambda_src.telemetry import log
+from tidelake.contract.batch_items import Batch, BatchState
 from tidelake.contract.manifest import Manifest
 from tidelake.contract.metrics import Metric
 from tidelake.contract.steps import CURATE

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from lambda_src.batches.chunks import chunks
-from lambda_src.batches.items import (
+from tidelake.contract.batch_items import (
     CLUSTER_KEY,
     EXPIRY,
     KEY,

@@ -9,9 +9,9 @@ from typing import Any
 
 from lambda_src.batches.clients import Clients
 from lambda_src.batches.following import Following
-from lambda_src.batches.items import BatchState
 from lambda_src.batches.outcomes import Counts
 from lambda_src.telemetry import log, publish
+from tidelake.contract.batch_items import BatchState
 from tidelake.contract.metrics import Metric
 from tidelake.contract.settings import StepOutcomeSettings
 from tidelake.contract.steps import StepName

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 from botocore.exceptions import ClientError
 
 from lambda_src.batches.emr_steps import OPEN_CLUSTER
-from lambda_src.batches.items import ClusterLaunch
 from lambda_src.batches.table import BatchTable
 from lambda_src.telemetry import log
+from tidelake.contract.batch_items import ClusterLaunch
 from tidelake.contract.errors import TidelakeError
 
 _SERVER_FAILED = 500

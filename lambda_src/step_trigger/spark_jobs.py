@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lambda_src.batches.items import Batch
+from tidelake.contract.batch_items import Batch
 from tidelake.contract.settings import StepTriggerSettings
 from tidelake.contract.steps import MAINTAIN
 

@@ -17,7 +17,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from lambda_src.batches.emr_steps import EmrSteps, StepRefusedError
-from lambda_src.batches.items import Batch, BatchState, Claim
 from lambda_src.batches.manifests import Manifests
 from lambda_src.batches.outcomes import next_attempt
 from lambda_src.batches.table import BatchTable
@@ -29,6 +28,7 @@ from lambda_src.step_trigger.clusters import (
 from lambda_src.step_trigger.inbox import Inbox, Message
 from lambda_src.step_trigger.spark_jobs import arguments_of
 from lambda_src.telemetry import log
+from tidelake.contract.batch_items import Batch, BatchState, Claim
 from tidelake.contract.manifest import RawObject
 from tidelake.contract.settings import StepTriggerSettings
 from tidelake.contract.steps import CURATE, MAINTAIN, StepName

@@ -11,11 +11,11 @@ from typing import Any
 from lambda_src.batches.chunks import chunks
 from lambda_src.batches.clients import Clients
 from lambda_src.batches.following import Following
-from lambda_src.batches.items import Batch, BatchState
 from lambda_src.batches.queue import Queue
 from lambda_src.batches.table import BatchTable
 from lambda_src.sweep.raw_objects import arrived_objects
 from lambda_src.telemetry import log, publish
+from tidelake.contract.batch_items import Batch, BatchState
 from tidelake.contract.manifest import RawObject
 from tidelake.contract.metrics import Metric
 from tidelake.contract.settings import SweepSettings

@@ -8,14 +8,15 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-_KEY = dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING)
+from tidelake.contract.batch_items import EXPIRY, KEY, STATE_INDEX
+
+_KEY = dynamodb.Attribute(name=KEY, type=dynamodb.AttributeType.STRING)
 _STATE = dynamodb.Attribute(name="state", type=dynamodb.AttributeType.STRING)
 _CHANGED = dynamodb.Attribute(name="updated_at", type=dynamodb.AttributeType.NUMBER)
-_STATE_INDEX = "by_state"
 
 
 class BatchTable(Construct):
-    """One table; `lambda_src/batches/items.py` says what its items are.
+    """One table; `tidelake/contract/batch_items.py` says what its items are.
 
     Without it nothing is lost, but what was taken already would be taken again.
     """
@@ -33,7 +34,7 @@ class BatchTable(Construct):
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
             encryption_key=key,
-            time_to_live_attribute="expires_at",
+            time_to_live_attribute=EXPIRY,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=kept
             ),
@@ -41,7 +42,7 @@ class BatchTable(Construct):
             removal_policy=removal,
         )
         self._table.add_global_secondary_index(
-            index_name=_STATE_INDEX, partition_key=_STATE, sort_key=_CHANGED
+            index_name=STATE_INDEX, partition_key=_STATE, sort_key=_CHANGED
         )
 
     @property
@@ -59,7 +60,7 @@ class BatchTable(Construct):
         iam.Grant.add_to_principal(
             grantee=grantee,
             actions=["dynamodb:Query"],
-            resource_arns=[f"{arn}/index/{_STATE_INDEX}"],
+            resource_arns=[f"{arn}/index/{STATE_INDEX}"],
         )
         # DynamoDB uses the key on behalf of whoever calls it.
         self._key.grant(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.local.a_lake import BUCKET, ALake, key_of, uri_of
+from tests.lake.a_lake import BUCKET, ALake, key_of, uri_of
 from tidelake.contract.errors import InputError
 from tidelake.lake.lake_check import LakeCheck, check_lake
 from tidelake.lake.observed import Period

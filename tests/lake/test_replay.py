@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.local.a_lake import ALake, uri_of
+from tests.lake.a_lake import ALake, uri_of
 from tidelake.contract.errors import ConfigurationError, DeliveryError
 from tidelake.contract.events import Event
 from tidelake.lake.lake_check import check_lake

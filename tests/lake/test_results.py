@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
-from tests.local.a_lake import TIME, ALake, uri_of
+from tests.lake.a_lake import TIME, ALake, uri_of
 from tidelake.contract.errors import ConfigurationError, InputError
 from tidelake.lake.ledger import read_counts
 from tidelake.lake.results import CurrentRows, Device, Purchases, Sessions, read_results

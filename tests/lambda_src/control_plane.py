@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lambda_src.batches.following import Following
-from lambda_src.batches.items import EXPIRY, KEY, STATE_INDEX, Batch
 from lambda_src.batches.table import BatchTable
 from lambda_src.step_trigger.handler import Deployed
 from tests.lambda_src.fake_emr import FakeEmr
+from tidelake.contract.batch_items import EXPIRY, KEY, STATE_INDEX, Batch
 from tidelake.contract.manifest import RawObject
 from tidelake.contract.settings import StepTriggerSettings, SweepSettings
 

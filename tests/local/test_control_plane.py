@@ -17,7 +17,6 @@ import pytest
 
 from lambda_src.batches.clients import Clients
 from lambda_src.batches.following import Following
-from lambda_src.batches.items import BatchState
 from lambda_src.step_outcome import handler as outcome
 from lambda_src.step_trigger import handler as trigger
 from tests.conftest import PROJECT_DIR, LocalAwsUnderTest
@@ -31,6 +30,7 @@ from tests.lambda_src.control_plane import (
     raw,
 )
 from tests.lambda_src.fake_emr import FakeEmr
+from tidelake.contract.batch_items import BatchState
 from tidelake.contract.manifest import Manifest, RawObject
 from tidelake.contract.settings import StepTriggerSettings
 from tidelake.local.endpoint import local_environment

@@ -17,7 +17,7 @@ from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
 from pyiceberg.table import FileScanTask
 
 from tests.conftest import LocalAwsUnderTest
-from tests.local.a_lake import TIME
+from tests.lake.a_lake import TIME
 from tidelake.local.deployed import local_access
 
 TEN = datetime(2015, 5, 17, 10, tzinfo=UTC)

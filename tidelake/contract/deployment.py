@@ -32,6 +32,7 @@ class Output(Enum):
     TRIGGER_FUNCTION = ("TriggerFunctionName", StackRole.PROCESSING)
     TRIGGER_QUEUE = ("TriggerQueueUrl", StackRole.PROCESSING)
     TRIGGER_DEAD_LETTERS = ("TriggerDeadLetterQueueUrl", StackRole.PROCESSING)
+    BATCHES_TABLE = ("BatchesTableName", StackRole.PROCESSING)
     JOB_URL = ("SparkJobUrl", StackRole.PROCESSING)
     SHARED_CODE_URL = ("SparkSharedCodeUrl", StackRole.PROCESSING)
     DASHBOARD = ("DashboardName", StackRole.MONITORING)

@@ -23,6 +23,7 @@ def print_check(console: Console, check: LakeCheck) -> None:
             f"receipts: {found.accepted:,} accepted events = {found.raw:,} in the raw zone + "
             f"{found.failed:,} conversion failures + {found.missing:,} missing",
             highlight=False,
+            soft_wrap=True,
         )
     console.print(
         f"not replayed: {check.unreplayed_failures:,} conversion failures, "
@@ -39,6 +40,7 @@ def _hours(hours: list[HourCheck]) -> Table:
     # Narrow: it fits into 80 columns.
     table = Table(
         title="Raw rows = curated + duplicates + quarantined, by hour of arrival (UTC)",
+        title_style="bold",
         title_justify="left",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),

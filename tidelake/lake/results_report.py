@@ -16,6 +16,7 @@ from tidelake.lake.results import Results
 BARS = "▁▂▃▄▅▆▇█"
 DAYS_SHOWN = 31
 BAR_WIDTH = 24
+BAR_COLOR = "cyan"
 
 
 def print_results(console: Console, results: Results) -> None:
@@ -34,7 +35,7 @@ def _parts(results: Results) -> Iterator[RenderableType]:
     if results.events_by_status:
         yield _counts("Requests by status", ("status", "requests"), results.events_by_status)
         yield _counts("Top paths", ("path", "requests"), dict(results.top_paths))
-        yield f"response bytes: {results.response_bytes:,}"
+        yield f" response bytes: {results.response_bytes:,}\n"
     if results.sessions:
         yield _sessions(results)
     if results.devices:
@@ -58,7 +59,7 @@ def _by_hour(results: Results) -> Table:
     for day, source in days[-DAYS_SHOWN:]:
         counts = [hours[source].get(f"{day}T{hour:02d}", 0) for hour in range(24)]
         skyline = "".join(_bar(n, largest) for n in counts)
-        table.add_row(day, source, skyline, f"{sum(counts):,}")
+        table.add_row(day, source, f"[{BAR_COLOR}]{skyline}[/]", f"{sum(counts):,}")
     if len(days) > DAYS_SHOWN:
         table.caption = f"the latest {DAYS_SHOWN} of {len(days)} rows"
     return table
@@ -78,7 +79,7 @@ def _counts(title: str, columns: tuple[str, str], counts: Mapping[str, int]) -> 
     table.add_column("", width=BAR_WIDTH)
     largest = max(counts.values(), default=1)
     for key, count in counts.items():
-        bar = Bar(size=largest, begin=0, end=count)
+        bar = Bar(size=largest, begin=0, end=count, color=BAR_COLOR)
         table.add_row(escape(printable(key)), f"{count:,}", bar)
     return table
 
@@ -111,7 +112,7 @@ def _devices(results: Results) -> Table:
             f"{device.readings:,}",
             "" if device.mean is None else escape(printable(f"{device.mean:,}{unit}")),
             f"{device.suspect:,}",
-            Bar(size=largest, begin=0, end=device.suspect),
+            Bar(size=largest, begin=0, end=device.suspect, color=BAR_COLOR),
         )
     return table
 
@@ -143,4 +144,10 @@ def _current_rows(results: Results) -> Table:
 
 def _table(title: str) -> Table:
     """Narrow, so that most fit into 80 columns."""
-    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    return Table(
+        title=title,
+        title_style="bold",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )

@@ -4,47 +4,38 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
-from tidelake.client.consumed_events import tally
-from tidelake.client.consumer import Consumer
 from tidelake.client.dead_letters import DeadLetterFile
-from tidelake.client.fast_transport import FastTransport
-from tidelake.client.options import ProducerOptions
 from tidelake.client.outputs import read_outputs
-from tidelake.client.producer import Producer
-from tidelake.client.send import InputCounts, SendProgress, check_input, send
+from tidelake.client.send import check_input
 from tidelake.contract.deployment import Output
 from tidelake.contract.errors import LocalAwsError, PipelineError
 from tidelake.lake.check_report import print_check
 from tidelake.lake.lake_check import LakeCheck, check_lake
-from tidelake.lake.ledger import read_counts
+from tidelake.lake.ledger import CuratedCounts, read_counts
 from tidelake.lake.observed import Period
-from tidelake.lake.results import read_results
+from tidelake.lake.results import Results, read_results
 from tidelake.local.cdk import LocalCdk
 from tidelake.local.demo_input import DemoInput, FileInput, SimulatedInput
-from tidelake.local.deployed import deployed_locally
+from tidelake.local.deployed import Deployed, deployed_locally
 from tidelake.local.endpoint import local_client, local_environment, require_loopback
+from tidelake.local.hops import Hops
 from tidelake.local.leftovers import find_leftovers
 from tidelake.local.lifecycle import STATE_DIR, LocalAws, local_status, running_local_aws
 from tidelake.local.out_folder import claimed
 from tidelake.local.pipeline import Pipeline
 from tidelake.local.progress import stage
 from tidelake.local.report import print_kept, print_report
-from tidelake.local.spark_progress import SparkProgress
-from tidelake.local.summary import RawCounts, StageSeconds, StepOutcome, StreamCounts, Summary
+from tidelake.local.summary import StageSeconds, Summary
 from tidelake.local.toolchain import Toolchain, set_up
-from tidelake.local.waiting import wait_until
-from tidelake.sources.simulation import SimulationOptions, SourceTruth
+from tidelake.sources.simulation import SimulationOptions
 from tidelake.sources.synthetic.web_log import write_access_log
 
 ENVIRONMENT = "local"
-DELIVER_LIMIT_SECONDS = 120
-PROCESS_LIMIT_SECONDS = 300
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,12 +117,25 @@ class _Demo:
         """All stages after the check of the input, in order."""
         cdk = self.deploy(local_aws)
         pipeline = self.find_pipeline(local_aws)
-        counts = self.send(pipeline, sent)
-        stream = self.count_stream(pipeline)
-        raw = self.deliver(pipeline, stream)
-        steps = self.process(pipeline)
-        check = self.check(pipeline)
-        summary = self.summarize(pipeline, counts, stream, raw, steps, sent.truth, check)
+        hops = Hops(pipeline, self.console, self.seconds)
+        counts = hops.send(sent, self.dead_letter_file, self.receipts_file)
+        stream = hops.count_stream()
+        raw = hops.deliver(stream)
+        steps = hops.process()
+        lake = deployed_locally(pipeline.endpoint)
+        check = self.check(lake)
+        curated, results = self.read_tables(lake)
+        summary = Summary(
+            input=counts,
+            stream=stream,
+            raw=raw,
+            steps=steps,
+            curated=curated,
+            results=results,
+            seconds=self.stage_seconds(),
+            truth=None if sent.truth is None else dict(sent.truth),
+            differences=check.problems,
+        )
         self.settle(summary, check)
         if self.options.keep:
             print_kept(self.console, pipeline.endpoint, pipeline.outputs[Output.LAKE_BUCKET])
@@ -188,104 +192,23 @@ class _Demo:
         cloudformation = local_client("cloudformation", local_aws.endpoint)
         return Pipeline(local_aws.endpoint, read_outputs(cloudformation, ENVIRONMENT))
 
-    def send(self, pipeline: Pipeline, sent: DemoInput) -> InputCounts:
-        """Send the input, and count what was sent: a log that is being written to has grown."""
-
-        def show(progress: SendProgress) -> None:
-            sending.heartbeat(
-                f"{progress.delivered:,} events, {progress.events_per_second:,.0f} a second"
-            )
-
-        with (
-            stage(self.console, "send the events to the data stream") as sending,
-            DeadLetterFile(self.dead_letter_file, append=False) as dead_letters,
-        ):
-            producer = Producer(
-                self._transport(pipeline),
-                pipeline.outputs[Output.STREAM],
-                dead_letters,
-                ProducerOptions(receipts=self.receipts_file),
-            )
-            report = send(sent.lines(), producer, dead_letters, on_progress=show)
-        self.seconds["send"] = sending.seconds
-        if report.undelivered:
-            raise PipelineError(
-                f"{report.undelivered:,} of {report.accepted:,} events could not be put on the "
-                f"data stream; they are in {self.dead_letter_file} with the reason"
-            )
-        return InputCounts(report.lines, report.accepted, report.rejected, report.skipped)
-
-    def count_stream(self, pipeline: Pipeline) -> StreamCounts:
-        """What lies on the data stream, read from it by a consumer of its own."""
-        with stage(self.console, "count what lies on the data stream") as counting:
-            found = tally(Consumer(self._transport(pipeline), pipeline.outputs[Output.STREAM]))
-            counting.detail = f"{found.events:,} events in {found.records:,} records"
-        return StreamCounts(records=found.records, events=found.events)
-
-    def deliver(self, pipeline: Pipeline, stream: StreamCounts) -> RawCounts:
-        """Wait until Firehose has landed, or set aside, every record."""
-        with stage(self.console, "wait for Firehose to land them as Parquet") as delivering:
-            raw = wait_until(
-                pipeline.raw_counts,
-                lambda counts: counts.records >= stream.records,
-                what="Firehose",
-                limit_seconds=DELIVER_LIMIT_SECONDS,
-                heartbeat=lambda counts: delivering.heartbeat(
-                    f"{counts.records:,} of {stream.records:,} records, {counts.objects} objects"
-                ),
-            )
-        self.seconds["deliver"] = delivering.seconds
-        return raw
-
-    def process(self, pipeline: Pipeline) -> list[StepOutcome]:
-        """Wait until a completed step has read every raw object."""
-        with stage(self.console, "wait for the Spark steps to curate them") as processing:
-            progress = wait_until(
-                lambda: SparkProgress.of(pipeline),
-                lambda seen: seen.is_done,
-                what="Spark",
-                limit_seconds=PROCESS_LIMIT_SECONDS,
-                heartbeat=lambda seen: processing.heartbeat(seen.text),
-            )
-        self.seconds["process"] = processing.seconds
-        return list(progress.steps)
-
-    def check(self, pipeline: Pipeline) -> LakeCheck:
+    def check(self, lake: Deployed) -> LakeCheck:
         """What `tidelake check` says, with the receipts of this run."""
         with stage(self.console, "check that every event is accounted for") as checking:
-            lake = deployed_locally(pipeline.endpoint)
             check = check_lake(lake.files, lake.tables, Period(), self.receipts_file)
             checking.detail = (
                 f"{len(check.problems):,} differences" if check.problems else "balanced"
             )
         return check
 
-    def summarize(
-        self,
-        pipeline: Pipeline,
-        counts: InputCounts,
-        stream: StreamCounts,
-        raw: RawCounts,
-        steps: list[StepOutcome],
-        truth: Mapping[str, SourceTruth] | None,
-        check: LakeCheck,
-    ) -> Summary:
+    def read_tables(self, lake: Deployed) -> tuple[CuratedCounts, Results]:
         with stage(self.console, "read the tables"):
-            tables = deployed_locally(pipeline.endpoint).tables
-            curated, results = read_counts(tables), read_results(tables)
-        total = time.monotonic() - self.started
-        rounded = {name: round(seconds, 1) for name, seconds in self.seconds.items()}
-        return Summary(
-            input=counts,
-            stream=stream,
-            raw=raw,
-            steps=steps,
-            curated=curated,
-            results=results,
-            seconds=StageSeconds(**rounded, total=round(total, 1)),
-            truth=None if truth is None else dict(truth),
-            differences=check.problems,
-        )
+            return read_counts(lake.tables), read_results(lake.tables)
+
+    def stage_seconds(self) -> StageSeconds:
+        """The time of each stage, and that since the start."""
+        seconds = {**self.seconds, "total": time.monotonic() - self.started}
+        return StageSeconds(**{name: round(taken, 1) for name, taken in seconds.items()})
 
     def settle(self, summary: Summary, check: LakeCheck) -> None:
         """Write and print the summary; raises PipelineError unless all is accounted for."""
@@ -310,6 +233,3 @@ class _Demo:
             leftovers = find_leftovers(local_aws.endpoint)
         if leftovers:
             raise PipelineError(f"cdk destroy left {', '.join(leftovers)}")
-
-    def _transport(self, pipeline: Pipeline) -> FastTransport:
-        return FastTransport(local_client("kinesis", pipeline.endpoint))

@@ -30,13 +30,14 @@ STEP_ENDED = ("COMPLETED", "FAILED", "CANCELLED", "INTERRUPTED")
 class Pipeline:
     """Reads the hops of the pipeline deployed to the local AWS at `endpoint`.
 
-    Objects are immutable, so each is counted once, however often the counts are asked for.
+    Objects are immutable, so each is read once, however often is asked for what they hold.
     """
 
     endpoint: str
     outputs: dict[Output, str]
     _raw_events: dict[str, int] = field(default_factory=dict)
     _failed_conversions: dict[str, int] = field(default_factory=dict)
+    _manifests: dict[str, Manifest] = field(default_factory=dict)
     _clients: dict[str, Any] = field(default_factory=dict)
 
     def raw_counts(self) -> RawCounts:
@@ -58,10 +59,10 @@ class Pipeline:
 
     def manifests(self) -> list[Manifest]:
         """Every batch that the trigger has written down."""
-        return [
-            Manifest.from_json(self._body(key).decode())
-            for key, _ in self._objects(MANIFEST_PREFIX)
-        ]
+        for key, _ in self._objects(MANIFEST_PREFIX):
+            if key not in self._manifests:
+                self._manifests[key] = Manifest.from_json(self._body(key).decode())
+        return list(self._manifests.values())
 
     def steps(self) -> list[StepOutcome]:
         """Every step of the cluster, in the order of submission."""

@@ -50,7 +50,7 @@ def stage(console: Console, title: str) -> Iterator[Stage]:
         yield current
     detail = f"  {escape(current.detail)}" if current.detail else ""
     console.print(
-        f"✓ {escape(title)}{detail}  [dim]{current.seconds:.1f} s[/dim]",
+        f"[green]✓[/green] {escape(title)}{detail}  [dim]{current.seconds:.1f} s[/dim]",
         highlight=False,
         soft_wrap=True,
     )

@@ -51,6 +51,7 @@ def print_status(console: Console, status: LocalStatus) -> None:
 def _ledger(summary: Summary) -> Table:
     table = Table(
         title="Ledger: in = out + set aside",
+        title_style="bold",
         title_justify="left",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),

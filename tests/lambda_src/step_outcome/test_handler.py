@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from lambda_src.batches.items import Batch, BatchState
 from lambda_src.step_outcome import handler as outcome
 from tests.lambda_src.control_plane import CLUSTER_NAME, ControlPlane, raw
+from tidelake.contract.batch_items import Batch, BatchState
 from tidelake.contract.manifest import Manifest
 
 ONE, FOUR = Manifest.of([raw("a")]), Manifest.of([raw(name) for name in "abcd"])

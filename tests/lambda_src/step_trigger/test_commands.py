@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from lambda_src.batches.items import BatchState
 from lambda_src.batches.outcomes import next_attempt
 from tests.lambda_src.control_plane import ControlPlane, events_of, raw, sqs_event
 from tests.lambda_src.step_trigger.conftest import Handle
+from tidelake.contract.batch_items import BatchState
 from tidelake.contract.manifest import Manifest
 from tidelake.contract.trigger_messages import (
     MAINTAIN_BODY,

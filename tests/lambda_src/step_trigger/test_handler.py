@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from lambda_src.batches.items import BatchState
 from lambda_src.step_trigger import handler as trigger
 from lambda_src.step_trigger.object_events import MalformedMessageError
 from tests.lambda_src.conftest import JsonObject, LoadEvent, LogLines
@@ -24,6 +23,7 @@ from tests.lambda_src.control_plane import (
 )
 from tests.lambda_src.fake_emr import FakeEmr, refused
 from tests.lambda_src.step_trigger.conftest import Handle
+from tidelake.contract.batch_items import BatchState
 from tidelake.contract.errors import ConfigurationError
 from tidelake.contract.manifest import Manifest, RawObject
 

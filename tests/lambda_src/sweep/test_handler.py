@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lambda_src.batches.items import Batch, BatchState
 from lambda_src.step_trigger import handler as trigger
 from lambda_src.sweep import handler as sweep
 from tests.lambda_src.control_plane import ControlPlane, events_of, raw
+from tidelake.contract.batch_items import Batch, BatchState
 from tidelake.contract.manifest import Manifest, RawObject
 
 Sweep = Callable[[], dict[str, int]]

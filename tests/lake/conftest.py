@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from moto import mock_aws
 
-from tests.local.a_lake import ALake, a_lake
+from tests.lake.a_lake import ALake, a_lake
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.local.a_lake import ALake, key_of, uri_of
+from tests.lake.a_lake import ALake, key_of, uri_of
 from tidelake.cli import main
 
 A = uri_of("a", 10)
@@ -20,8 +20,8 @@ def deployed_lake(lake: ALake, monkeypatch: pytest.MonkeyPatch) -> ALake:
     lake.put_ledger(A, read=2, events=2)
     lake.put_events(A, ["1", "2"])
     found = SimpleNamespace(files=lake.files, tables=lake.tables)
-    for module in ("deployed", "results_command"):
-        monkeypatch.setattr(f"tidelake.local.{module}.deployed", lambda _: found)
+    for module in ("local.deployed", "operations.results"):
+        monkeypatch.setattr(f"tidelake.{module}.deployed", lambda _: found)
     return lake
 
 
