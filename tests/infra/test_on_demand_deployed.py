@@ -10,11 +10,11 @@ from typing import Any
 import boto3.dynamodb.types
 import pytest
 
-from lambda_src.batches.items import KEY
 from tests.conftest import LocalAwsUnderTest
 from tests.infra.conftest import JsonObject, cdk_context
 from tests.infra.deployment import Deployments, run_destroy
 from tidelake.client.outputs import read_outputs
+from tidelake.contract.batch_items import KEY
 from tidelake.contract.deployment import Output, StackRole
 
 ENVIRONMENT = "dev"
