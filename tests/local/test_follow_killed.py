@@ -21,7 +21,9 @@ LINE = '192.0.2.1 - - [17/May/2015:10:05:03 +0000] "GET /{} HTTP/1.1" 200 512\n'
 
 
 @contextmanager
-def following(folder: Path, endpoint: PutRecordsEndpoint) -> Iterator[subprocess.Popen[bytes]]:
+def following(
+    folder: Path, endpoint: PutRecordsEndpoint, options: tuple[str, ...]
+) -> Iterator[subprocess.Popen[bytes]]:
     command = [
         sys.executable, "-c", "import sys; from tidelake.cli import main; sys.exit(main())",
         "send", "--follow",
@@ -29,6 +31,7 @@ def following(folder: Path, endpoint: PutRecordsEndpoint) -> Iterator[subprocess
         "--environment", "dev", "--stream", "events",
         "--positions", str(folder / "positions.json"),
         "--dead-letters", str(folder / "dead.jsonl"),
+        *options,
     ]  # fmt: skip
     environment = {
         **os.environ,
@@ -46,14 +49,27 @@ def following(folder: Path, endpoint: PutRecordsEndpoint) -> Iterator[subprocess
         process.wait()
 
 
+def wait_for(endpoint: PutRecordsEndpoint, *, lines: int) -> None:
+    """Return once so many lines came, or are not going to."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if len({event["target"] for event in list(endpoint.events)}) >= lines:
+            return
+        time.sleep(0.2)
+
+
 @pytest.mark.slow
-def test_nothing_is_missed_and_a_line_that_comes_again_has_the_same_id(tmp_path: Path) -> None:
+@pytest.mark.parametrize("with_spool", [False, True])
+def test_nothing_is_missed_and_a_line_that_comes_again_has_the_same_id(
+    with_spool: bool, tmp_path: Path
+) -> None:
+    options = ("--spool", str(tmp_path / "spool")) if with_spool else ()
     draw = random.Random(5)  # noqa: S311 - no secret
     log = tmp_path / "app.log"
     written = rotations = kills = turn = 0
     with running_endpoint() as endpoint:
         while turn < TURNS:
-            with following(tmp_path, endpoint) as process:
+            with following(tmp_path, endpoint, options) as process:
                 until = min(TURNS, turn + draw.randrange(8, 20))
                 while turn < until:
                     turn += 1
@@ -73,7 +89,7 @@ def test_nothing_is_missed_and_a_line_that_comes_again_has_the_same_id(tmp_path:
                 if turn < TURNS:
                     kills += 1
                     continue
-                time.sleep(3)
+                wait_for(endpoint, lines=written)
                 process.terminate()
                 assert process.wait(timeout=30) == 0
 

@@ -1,4 +1,4 @@
-"""No reason, message or log tells what a line held: only the `raw` of a dead letter does."""
+"""No reason, message, log or metric tells what a line held: only `raw` of a dead letter does."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.client.fake_stream import FakeStream
 from tests.sources.reading import outcomes
 from tidelake import cli
 from tidelake.client.dead_letters import DeadLetterFile
@@ -15,6 +16,7 @@ from tidelake.client.send import check_input
 from tidelake.contract.errors import InputError
 from tidelake.contract.events import ParsedLine, RejectedLine, SkippedLine
 from tidelake.contract.schema import SOURCES
+from tidelake.operations import send as send_command
 
 CANARIES = ("s3cr3t-c4n4ry", "jane.doe@example.org", "/x?password=s3cr3t-c4n4ry")
 
@@ -120,3 +122,47 @@ def test_the_command_does_not_tell_it(
     shown = "".join(capsys.readouterr()) + caplog.text
     assert "jane" not in shown
     assert "s3cr3t" not in shown
+
+
+LINES_THAT_ARE_TAKEN = {
+    "web_log": "192.0.2.1 - jane.doe@example.org [17/May/2015:10:05:03 +0000]"
+    ' "GET /x?password=s3cr3t-c4n4ry HTTP/1.1" 200 512 "-" "s3cr3t-c4n4ry"',
+    "sensor": '{"time": "2026-03-02T10:00:00Z", "device": "jane.doe@example.org", "type": "t",'
+    ' "value": 1, "location": "s3cr3t-c4n4ry", "unit": "?password="}',
+    "change_data": '{"timestamp": "2026-03-02T10:00:00Z", "table": "t", "operation": "INSERT",'
+    ' "key": {"email": "jane.doe@example.org"}, "after": {"password": "s3cr3t-c4n4ry"}}',
+    "app_event": '{"type": "view", "ts": 1, "user": "jane.doe@example.org",'
+    ' "url": "/x?password=s3cr3t-c4n4ry", "theme": "s3cr3t-c4n4ry"}',
+}
+
+
+@pytest.mark.parametrize("code", [None, "ValidationException"], ids=["stored", "refused"])
+@pytest.mark.parametrize("source", sorted(SOURCES))
+def test_neither_log_nor_metric_nor_receipt_tells_what_an_event_holds(
+    source: str,
+    code: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stream = FakeStream(fail_record=lambda _: code)
+    monkeypatch.setattr(send_command, "open_stream", lambda *_: (stream, "events"))
+    path, metrics = tmp_path / "input", tmp_path / "metrics"
+    receipts, dead = tmp_path / "receipts", tmp_path / "dead.jsonl"
+    path.write_text(f"{LINES_THAT_ARE_TAKEN[source]}\ns3cr3t-c4n4ry\n")
+    with caplog.at_level("DEBUG"):
+        status = cli.main(
+            ["send", "--source", source, "--file", str(path), "--metrics", str(metrics),
+             "--receipts", str(receipts), "--dead-letters", str(dead)]
+        )  # fmt: skip
+
+    assert status == (0 if code is None else 1)
+    letters = [json.loads(letter) for letter in dead.read_text().splitlines()]
+    assert all("s3cr3t" in letter.pop("raw") for letter in letters)
+    assert len(letters) == (1 if code is None else 2)
+    said = [*capsys.readouterr(), caplog.text, metrics.read_text(), receipts.read_text()]
+    assert '"ProducerEventsAccepted": 1' in said[3]
+    for text in (*said, json.dumps(letters)):
+        for word in ("s3cr3t", "c4n4ry", "jane", "password"):
+            assert word not in text
