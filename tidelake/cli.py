@@ -11,6 +11,7 @@ from rich.console import Console
 
 from tidelake import __version__
 from tidelake.commands import (
+    backfill,
     check,
     check_vpc,
     consume,
@@ -37,7 +38,7 @@ from tidelake.contract.errors import (
 
 COMMANDS = (
     *(demo, send, simulate, tail, consume, keys, stream),
-    *(results, check, replay, redrive),
+    *(results, check, replay, redrive, backfill),
     *(local, check_vpc, destroy),
 )
 """In the order of the help. Each command imports what it needs when it runs, so that `--help`

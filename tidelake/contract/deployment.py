@@ -33,6 +33,7 @@ class Output(Enum):
     TRIGGER_QUEUE = ("TriggerQueueUrl", StackRole.PROCESSING)
     TRIGGER_DEAD_LETTERS = ("TriggerDeadLetterQueueUrl", StackRole.PROCESSING)
     JOB_URL = ("SparkJobUrl", StackRole.PROCESSING)
+    BACKFILL_URL = ("SparkBackfillUrl", StackRole.PROCESSING)
     SHARED_CODE_URL = ("SparkSharedCodeUrl", StackRole.PROCESSING)
     DASHBOARD = ("DashboardName", StackRole.MONITORING)
     ALARM_TOPIC = ("AlarmTopicArn", StackRole.MONITORING)

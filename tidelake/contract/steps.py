@@ -13,8 +13,11 @@ CURATE = "curate"
 MAINTAIN = "maintain"
 """The jobs that the trigger submits, by the names of their scripts."""
 
+BACKFILL = "backfill"
+"""The job that a person submits, by `tidelake backfill`."""
+
 NAME_PREFIXES = (f"{CURATE}-", f"{MAINTAIN}-")
-"""How the names of all steps of the pipeline start."""
+"""How the names of all steps start that the trigger submits."""
 
 _NAME = re.compile(rf"({CURATE}|{MAINTAIN})-([0-9a-f]{{32}})-([1-9]\d{{0,5}})")
 
