@@ -4,6 +4,7 @@
 #   make demo MIX=web_log=5,sensor=3 [EVENTS=10000]         the same with made-up events of many sources
 #   make test                                               every test
 #   make test-spark4                                        the Spark jobs' tests on Spark 4 (ANSI mode)
+#   make soak [KILLS=10]                                    kills the Spark process at more times than `make test`
 #   make bench [BENCH=synth]                                benchmarks against named peers (benches/)
 #   make lint                                               ruff, types, import rules, gates over the templates
 #   make bootstrap|synth|diff|deploy|destroy [ENV=dev]      the stacks, on AWS
@@ -20,6 +21,7 @@ BAD        ?= 1%
 LATE       ?= 2%
 DUPLICATES ?= 1%
 ENV    ?= dev
+KILLS  ?= 10
 
 VENV      := .venv
 BIN       := $(VENV)/bin
@@ -35,7 +37,7 @@ TOOLCHAIN := .tidelake/toolchain.json
 PIP       := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 PIP_PIN   := pip==26.3
 
-.PHONY: help setup demo test test-spark4 bench lint bootstrap synth diff deploy destroy lock clean
+.PHONY: help setup demo test test-spark4 soak bench lint bootstrap synth diff deploy destroy lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -98,6 +100,9 @@ test: setup
 
 test-spark4: $(SPARK4)
 	@$(dir $(SPARK4))bin/python -m pytest tests/spark_jobs --ignore tests/spark_jobs/test_processes.py
+
+soak: setup
+	@$(WITH_NODE) TIDELAKE_TEST_KILLS=$(KILLS) $(BIN)/pytest tests/spark_jobs/test_processes.py
 
 bench: setup
 	@$(WITH_NODE) $(BIN)/python -m benches$(if $(BENCH),.$(BENCH))

@@ -28,6 +28,7 @@ from spark_jobs.batches import read_batch
 from spark_jobs.events import distinct_events
 from spark_jobs.session import SETTINGS
 from spark_jobs.sessions import sessions
+from tidelake.contract.errors import PipelineError
 from tidelake.contract.schema import WEB_LOG, Field, event_fields, raw_fields
 from tidelake.local.toolchain import find_toolchain
 
@@ -37,6 +38,9 @@ CORES = 2
 FILES = 8
 MOST_CPU = 5.0
 LEAST_EVENNESS = 0.85
+WARM_UPS = 3
+"""Runs until Java has compiled what is hot; a step on a cluster of long standing finds it so."""
+MADE = ("events", "hourly", "paths", "sessions")
 DUCKDB_TYPES = {"string": "VARCHAR", "double": "DOUBLE", "timestamp": "TIMESTAMP"}
 
 
@@ -81,9 +85,10 @@ def _measure(spark: SparkSession, sizes: list[float], rounds: int) -> int:
             "DuckDB": lambda work=work: timed(lambda: by_duckdb(work)),  # type: ignore[misc]
         }
         if not rows:
-            for warm_up in subjects.values():
-                warm_up()
+            for _ in range(WARM_UPS):
+                by_spark(spark, work)
         medians = interleaved(subjects, rounds=rounds)
+        _require_same_work(work)
         for name, sample in medians.items():
             rate = millions * 1e6 / sample.cpu_seconds
             rows.append({"events": f"{millions:g} M", "subject": name} | sample.columns())
@@ -130,6 +135,18 @@ def by_duckdb(work: Work) -> None:
         run(f"COPY ({kept}) TO '{out}/events.parquet' (COMPRESSION snappy)")
         for name, query in _duckdb_aggregates(f"{out}/events.parquet").items():
             run(f"COPY ({query}) TO '{out}/{name}.parquet' (COMPRESSION snappy)")
+
+
+def _require_same_work(work: Work) -> None:
+    """Raises PipelineError when one of the two left other numbers of rows than the other one."""
+    with duckdb.connect() as connection:
+        for made in MADE:
+            counts = [
+                connection.execute(f"SELECT count(*) FROM '{work.out}/{files}'").fetchone()  # noqa: S608
+                for files in (f"spark/{made}/*.parquet", f"duckdb/{made}.parquet")
+            ]
+            if counts[0] != counts[1]:
+                raise PipelineError(f"{made}: {counts[0]} rows by Spark, {counts[1]} by DuckDB")
 
 
 def _duckdb_aggregates(events: str) -> dict[str, str]:

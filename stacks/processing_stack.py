@@ -20,7 +20,7 @@ from stacks.constructs.step_trigger import StepQueues, StepTrigger
 from stacks.pipeline_stack import PipelineStack
 from tidelake.contract.deployment import Output
 from tidelake.contract.settings import StepTriggerSettings
-from tidelake.contract.steps import CURATE, MAINTAIN
+from tidelake.contract.steps import BACKFILL, CURATE, MAINTAIN
 
 
 class ProcessingStack(PipelineStack):
@@ -82,10 +82,12 @@ class ProcessingStack(PipelineStack):
         config = self.config
         job, shared_code = spark_job(self, "Job", CURATE), spark_shared_code(self, "SharedCode")
         maintain = spark_job(self, "Maintain", MAINTAIN) if config.maintenance.schedule else None
-        for code in (job, shared_code, maintain):
+        backfill = spark_job(self, "Backfill", BACKFILL)
+        for code in (job, shared_code, maintain, backfill):
             if code is not None:
                 cluster.run_from(code)
         self.add_output(Output.JOB_URL, job.s3_object_url)
+        self.add_output(Output.BACKFILL_URL, backfill.s3_object_url)
         self.add_output(Output.SHARED_CODE_URL, shared_code.s3_object_url)
         return StepTriggerSettings(
             environment=config.environment,

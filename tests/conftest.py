@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tidelake.local.endpoint import local_client
 from tidelake.local.lifecycle import LocalAws, running_local_aws
@@ -17,6 +18,10 @@ from tidelake.local.lifecycle import LocalAws, running_local_aws
 # validation of the templates takes seconds a synthesis. `infra/test_app.py` runs it, with the app
 # as the CDK CLI would start it.
 os.environ["CDK_VALIDATION"] = "false"
+
+# A promise holds on a busy machine too: no example has a time limit.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 PROJECT_DIR = Path(__file__).parents[1]
 

@@ -34,6 +34,7 @@ class Output(Enum):
     TRIGGER_DEAD_LETTERS = ("TriggerDeadLetterQueueUrl", StackRole.PROCESSING)
     BATCHES_TABLE = ("BatchesTableName", StackRole.PROCESSING)
     JOB_URL = ("SparkJobUrl", StackRole.PROCESSING)
+    BACKFILL_URL = ("SparkBackfillUrl", StackRole.PROCESSING)
     SHARED_CODE_URL = ("SparkSharedCodeUrl", StackRole.PROCESSING)
     DASHBOARD = ("DashboardName", StackRole.MONITORING)
     ALARM_TOPIC = ("AlarmTopicArn", StackRole.MONITORING)

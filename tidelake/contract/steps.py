@@ -15,6 +15,9 @@ CURATE = "curate"
 MAINTAIN = "maintain"
 """The jobs that the trigger submits, by the names of their scripts."""
 
+BACKFILL = "backfill"
+"""The job that a person submits, by `tidelake backfill`."""
+
 _NAME = re.compile(rf"([a-z][a-z0-9-]*)/({CURATE}|{MAINTAIN})-([0-9a-f]{{32}})-([1-9]\d{{0,5}})")
 
 
