@@ -107,7 +107,8 @@ def _measure(spark: SparkSession, sizes: list[float], rounds: int) -> int:
 def by_spark(spark: SparkSession, work: Work) -> None:
     """What `curate` does with a batch, but for the commits."""
     out = work.fresh("spark")
-    batch = read_batch(spark, [file.as_uri() for file in work.files])
+    # As Spark names a local file.
+    batch = read_batch(spark, [f"file:{file.resolve()}" for file in work.files])
     events = distinct_events(batch.judged, WEB_LOG, "batch")
     events.write.parquet(f"{out}/events")
     batch.release()

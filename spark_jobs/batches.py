@@ -12,6 +12,7 @@ from spark_jobs.events import event_day, judge
 from spark_jobs.raw_events import read_raw
 from spark_jobs.spans import Touched
 from spark_jobs.unreadable import find_unreadable, reason_or_raise, why_unreadable
+from tidelake.contract.errors import PipelineError
 
 
 @dataclass
@@ -111,6 +112,10 @@ def _tally(uris: Sequence[str], groups: Iterable[Row]) -> _Tally:
     with_id = dict.fromkeys(uris, 0)
     by_source: dict[str, list[Row]] = {}
     for group in groups:
+        if group["raw_object"] not in tally.objects:
+            raise PipelineError(
+                f"Spark read rows of {group['raw_object']}, which the manifest does not name so"
+            )
         count = tally.objects[group["raw_object"]]
         count.read += group["rows"]
         with_id[group["raw_object"]] += group["with_id"]

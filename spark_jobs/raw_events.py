@@ -57,7 +57,11 @@ def read_raw(spark: SparkSession, uris: Sequence[str]) -> DataFrame:
     named = [{"file_path": _encoded(spark, uri), "raw_object": uri} for uri in uris]
     objects = literal_rows(spark, "file_path string, raw_object string", named)
     hours = objects.withColumn("raw_hour", raw_hour())
-    return rows.join(fn.broadcast(hours), "file_path").drop("file_path")
+    joined = rows.join(fn.broadcast(hours), "file_path", "left")
+    # No row may go because Spark names its file otherwise than the manifest: `read_batch` refuses
+    # a name that it does not know.
+    named_at_least = fn.coalesce("raw_object", "file_path")
+    return joined.withColumn("raw_object", named_at_least).drop("file_path")
 
 
 def raw_hour() -> Column:

@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 from pyspark.sql import SparkSession
 
+from spark_jobs.batches import read_batch
 from spark_jobs.raw_events import object_uris, read_manifest, read_raw
 from tests.spark_jobs.conftest import LocalLake
 from tests.spark_jobs.rows import request_row
-from tidelake.contract.errors import InputError
+from tidelake.contract.errors import InputError, PipelineError
 from tidelake.contract.manifest import Manifest
 
 pytestmark = pytest.mark.slow
@@ -36,6 +37,16 @@ def test_the_rows_name_their_object_and_its_hour_of_arrival(
         (odd.uri, "2026-11-22 10:00"),
         (no_hour.uri, None),
     ]
+
+
+def test_rows_of_a_file_that_spark_names_otherwise_fail_the_batch(
+    spark: SparkSession, lake: LocalLake
+) -> None:
+    lake.put_object("a.parquet", [request_row("e1")])
+    [file] = lake.bucket_dir.rglob(f"{lake.database}/a.parquet")
+    # Spark's name of it has one slash.
+    with pytest.raises(PipelineError, match="which the manifest does not name so"):
+        read_batch(spark, [f"file://{file}"])
 
 
 def test_no_objects_are_no_rows(spark: SparkSession) -> None:
