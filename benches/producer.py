@@ -98,7 +98,7 @@ def make_peers() -> None:
     stamp = PEERS / ".installed"
     if stamp.exists() and stamp.read_text() == wanted.read_text():
         return
-    venv.create(PEERS, with_pip=True)
+    venv.create(PEERS, with_pip=True, clear=True)
     pip = [str(PEERS / "bin/python"), "-m", "pip", "install", "--quiet"]
     subprocess.run([*pip, "-r", str(wanted)], check=True)
     stamp.write_text(wanted.read_text())

@@ -7,6 +7,7 @@ from collections import deque
 
 import pytest
 from aws_kinesis_agg.deaggregator import deaggregate_records
+from aws_kinesis_agg.messages_pb2 import AggregatedRecord
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,19 +18,19 @@ from tidelake.client.aggregation import (
     ShardMap,
     aggregated,
 )
-from tidelake.client.batching import Entry
+from tidelake.client.batching import DATA, KEY, Row
 from tidelake.contract.deaggregation import deaggregate
 from tidelake.contract.errors import TransportError
 
 
-def entry(number: int, key: str = "", size: int = 0) -> Entry:
+def row(number: int, key: str = "", size: int = 0) -> Row:
     data = (b"event %d" % number).ljust(size)
     name = key if key else f"key-{number}"
-    return Entry(data, name, "web_log", len(data) + len(name))
+    return data, name, "web_log", len(data) + len(name), None, None, None
 
 
 def packed(events: list[tuple[str, bytes]]) -> bytes:
-    return aggregated([Entry(data, key, "web_log", len(data) + len(key)) for key, data in events])
+    return aggregated([(data, key, "web_log", 0, None, None, None) for key, data in events])
 
 
 def packer_for(stream: FakeStream) -> AggregatingPacker:
@@ -45,12 +46,32 @@ def test_the_published_format_byte_for_byte() -> None:
     )
 
 
-@given(st.lists(st.tuples(st.text(min_size=1, max_size=40), st.binary(max_size=200)), min_size=1))
+EVENTS = st.lists(
+    st.tuples(
+        st.text(min_size=1, max_size=200),
+        st.one_of(st.binary(max_size=200), st.integers(0, 20_000).map(bytes)),
+    ),
+    min_size=1,
+    max_size=200,
+)
+
+
+@given(EVENTS)
+def test_the_message_is_the_one_that_protobuf_writes(events: list[tuple[str, bytes]]) -> None:
+    message = AggregatedRecord()
+    keys = list(dict.fromkeys(key for key, _ in events))
+    message.partition_key_table.extend(keys)
+    for key, data in events:
+        message.records.add(partition_key_index=keys.index(key), data=data)
+    assert packed(events)[4:-16] == message.SerializeToString()
+
+
+@given(EVENTS)
 def test_our_own_consumers_read_it_back(events: list[tuple[str, bytes]]) -> None:
     assert deaggregate(packed(events)) == [(data, key) for key, data in events]
 
 
-@given(st.lists(st.tuples(st.text(min_size=1, max_size=40), st.binary(max_size=200)), min_size=1))
+@given(EVENTS)
 def test_the_reference_implementation_reads_it_back(events: list[tuple[str, bytes]]) -> None:
     record = {
         **dict.fromkeys(("eventVersion", "eventSource", "eventID", "eventName", "awsRegion"), ""),
@@ -71,39 +92,38 @@ def test_the_reference_implementation_reads_it_back(events: list[tuple[str, byte
 
 def test_an_aggregate_holds_events_of_one_shard_under_a_key_of_it() -> None:
     stream = FakeStream(shards=4)
-    parcels = packer_for(stream).pack([entry(number) for number in range(200)])
+    parcels = packer_for(stream).pack([row(number) for number in range(200)])
     outcomes = stream.put_records(stream.name, [parcel.record for parcel in parcels])
     for parcel, outcome in zip(parcels, outcomes, strict=True):
         alone = stream.put_records(
-            stream.name, [parcel.record._replace(partition_key=one.key) for one in parcel.entries]
+            stream.name, [parcel.record._replace(partition_key=one[KEY]) for one in parcel.rows]
         )
         assert {one.shard_id for one in alone} == {outcome.shard_id}
     assert len(parcels) == 4
 
 
 def test_every_event_is_in_one_record_which_is_not_too_long() -> None:
-    entries = [entry(number, size=700) for number in range(1_000)]
-    parcels = packer_for(FakeStream()).pack(entries)
-    packed = [one for parcel in parcels for one in parcel.entries]
-    assert sorted(packed, key=entries.index) == entries
+    rows = [row(number, size=700) for number in range(1_000)]
+    parcels = packer_for(FakeStream()).pack(rows)
+    assert sorted(one for parcel in parcels for one in parcel.rows) == sorted(rows)
     assert max(len(parcel.record.data) for parcel in parcels) <= MAX_AGGREGATE_BYTES
     assert len(parcels) <= 18
 
 
 def test_a_large_event_and_a_lonely_one_travel_as_they_are() -> None:
-    large, lonely = entry(1, size=20_000), entry(2)
+    large, lonely = row(1, size=20_000), row(2)
     parcels = packer_for(FakeStream()).pack([large, lonely])
     assert sorted(parcel.record for parcel in parcels) == sorted(
-        [(large.data, "key-1"), (lonely.data, "key-2")]
+        [(large[DATA], "key-1"), (lonely[DATA], "key-2")]
     )
 
 
 def test_a_lane_is_packed_in_order_up_to_a_large_event() -> None:
-    lane = deque([entry(1, "k"), entry(2, "k"), entry(3, "k", size=20_000), entry(4, "k")])
+    lane = deque([row(1, "k"), row(2, "k"), row(3, "k", size=20_000), row(4, "k")])
     packer = packer_for(FakeStream())
     sizes = []
     while lane:
-        sizes.append(len(packer.pack_first(lane).entries))
+        sizes.append(len(packer.pack_first(lane).rows))
     assert sizes == [2, 1, 1]
 
 
@@ -112,8 +132,8 @@ def test_without_the_list_of_shards_an_aggregate_holds_one_key() -> None:
     stream.fail_calls = [
         TransportError("ListShards", "events", "AccessDeniedException", retryable=False)
     ]
-    parcels = packer_for(stream).pack([entry(n, f"key-{n % 3}") for n in range(9)])
-    assert [{one.key for one in parcel.entries} for parcel in parcels] == [
+    parcels = packer_for(stream).pack([row(n, f"key-{n % 3}") for n in range(9)])
+    assert [{one[KEY] for one in parcel.rows} for parcel in parcels] == [
         {"key-0"}, {"key-1"}, {"key-2"}
     ]  # fmt: skip
 

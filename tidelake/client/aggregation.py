@@ -11,17 +11,10 @@ import hashlib
 import threading
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from functools import cache, lru_cache
 
-from google.protobuf import descriptor_pool, message_factory
-from google.protobuf.descriptor_pb2 import (
-    DescriptorProto,
-    FieldDescriptorProto,
-    FileDescriptorProto,
-)
-
-from tidelake.client.batching import Entry, Parcel, key_bytes, plain_parcel
+from tidelake.client.batching import DATA, KEY, SIZE, Parcel, Row, key_bytes, plain_parcel
 from tidelake.client.transport import PutTransport, Record
 from tidelake.contract.errors import TransportError
 
@@ -57,7 +50,8 @@ class ShardMap:
         self._stale = True
         self._ends: list[int] = []
         self._ids: frozenset[str] = frozenset()
-        self._groups: dict[str, int] = {}
+        self.group: Callable[[str], int | str] = self._group
+        """The same value for keys of the same shard."""
 
     def refresh(self) -> None:
         """Read the list of shards, if it was never read or no longer fits."""
@@ -72,8 +66,8 @@ class ShardMap:
                 shards = []
             live = [shard for shard in shards if not shard.closed]
             self._ids = frozenset(shard.shard_id for shard in live)
-            self._groups = {}
             self._ends = sorted(shard.ending_hash_key for shard in live)
+            self.group = lru_cache(_REMEMBERED_KEYS)(self._group)
             self._stale = False
 
     def saw(self, shard_id: str) -> None:
@@ -81,17 +75,11 @@ class ShardMap:
         if self._ids and shard_id not in self._ids:
             self._stale = True
 
-    def group(self, key: str) -> int | str:
-        """The same value for keys of the same shard."""
+    def _group(self, key: str) -> int | str:
         if not self._ends:
             return key
-        group = self._groups.get(key)
-        if group is None:
-            if len(self._groups) >= _REMEMBERED_KEYS:
-                self._groups.clear()
-            point = int.from_bytes(hashlib.md5(key.encode(), usedforsecurity=False).digest())
-            group = self._groups[key] = bisect_left(self._ends, point)
-        return group
+        point = int.from_bytes(hashlib.md5(key.encode(), usedforsecurity=False).digest())
+        return bisect_left(self._ends, point)
 
 
 class AggregatingPacker:
@@ -100,97 +88,108 @@ class AggregatingPacker:
     def __init__(self, shard_map: ShardMap) -> None:
         self._shard_map = shard_map
 
-    def pack(self, entries: Iterable[Entry]) -> list[Parcel]:
+    def pack(self, rows: Iterable[Row]) -> list[Parcel]:
         parcels: list[Parcel] = []
         open_records: dict[int | str, _Contents] = {}
         group_of = self._shard_map.group
-        for entry in entries:
-            if entry.size > MAX_AGGREGATED_EVENT_BYTES:
-                parcels.append(plain_parcel(entry))
+        for row in rows:
+            if row[SIZE] > MAX_AGGREGATED_EVENT_BYTES:
+                parcels.append(plain_parcel(row))
                 continue
-            group = group_of(entry.key)
+            group = group_of(row[KEY])
             contents = open_records.get(group)
             if contents is None:
                 contents = open_records[group] = _Contents()
-            contents.size += entry.size + _FRAMING_BYTES
-            if contents.size > MAX_AGGREGATE_BYTES:
-                parcels.append(_parcel(contents.entries))
+            size = contents.size + row[SIZE] + _FRAMING_BYTES
+            if size > MAX_AGGREGATE_BYTES:
+                parcels.append(_parcel(contents.rows))
                 contents = open_records[group] = _Contents()
-                contents.size = entry.size + _FRAMING_BYTES
-            contents.entries.append(entry)
-        parcels += [_parcel(contents.entries) for contents in open_records.values()]
+                size = row[SIZE] + _FRAMING_BYTES
+            contents.size = size
+            contents.rows.append(row)
+        parcels += [_parcel(contents.rows) for contents in open_records.values()]
         return parcels
 
-    def pack_first(self, lane: deque[Entry]) -> Parcel:
-        entries = [lane.popleft()]
-        if entries[0].size > MAX_AGGREGATED_EVENT_BYTES:
-            return plain_parcel(entries[0])
-        size = entries[0].size + _FRAMING_BYTES
+    def pack_first(self, lane: deque[Row]) -> Parcel:
+        rows = [lane.popleft()]
+        if rows[0][SIZE] > MAX_AGGREGATED_EVENT_BYTES:
+            return plain_parcel(rows[0])
+        size = rows[0][SIZE] + _FRAMING_BYTES
         while (
             lane
-            and lane[0].size <= MAX_AGGREGATED_EVENT_BYTES
-            and size + lane[0].size + _FRAMING_BYTES <= MAX_AGGREGATE_BYTES
+            and lane[0][SIZE] <= MAX_AGGREGATED_EVENT_BYTES
+            and size + lane[0][SIZE] + _FRAMING_BYTES <= MAX_AGGREGATE_BYTES
         ):
-            size += lane[0].size + _FRAMING_BYTES
-            entries.append(lane.popleft())
-        return _parcel(entries)
+            size += lane[0][SIZE] + _FRAMING_BYTES
+            rows.append(lane.popleft())
+        return _parcel(rows)
 
 
 class _Contents:
     """What goes into one record, and at most how many bytes it takes."""
 
-    __slots__ = ("entries", "size")
+    __slots__ = ("rows", "size")
 
     def __init__(self) -> None:
-        self.entries: list[Entry] = []
+        self.rows: list[Row] = []
         self.size = 0
 
 
-def _parcel(entries: list[Entry]) -> Parcel:
+def _parcel(rows: list[Row]) -> Parcel:
     """Events in one record; one that is alone goes as it is."""
-    first = entries[0]
-    if len(entries) == 1:
-        return plain_parcel(first)
-    data = aggregated(entries)
-    return Parcel(Record(data, first.key), entries, len(data) + key_bytes(first.key))
+    if len(rows) == 1:
+        return plain_parcel(rows[0])
+    data, key = aggregated(rows), rows[0][KEY]
+    return Parcel(Record(data, key), rows, len(data) + key_bytes(key))
 
 
-def aggregated(entries: Iterable[Entry]) -> bytes:
-    """Events, with their keys, as the data of one aggregated record."""
-    message = _AggregatedRecord()
-    add = message.records.add
+def aggregated(rows: Iterable[Row]) -> bytes:
+    """Events, with their keys, as the data of one aggregated record.
+
+    The message is written field by field, in half the time of protobuf's library and to the same
+    bytes:
+
+        AggregatedRecord  1: key, for each key; 3: Record, for each event
+        Record            1: index of its key (varint); 3: the event's data
+    """
     indexes: dict[str, int] = {}
-    for entry in entries:
-        record = add()
-        record.partition_key_index = indexes.setdefault(entry.key, len(indexes))
-        record.data = entry.data
-    message.partition_key_table.extend(indexes)
-    body: bytes = message.SerializeToString()
+    records: list[bytes] = []
+    for row in rows:
+        data = row[DATA]
+        index = _key_index(indexes.setdefault(row[KEY], len(indexes)))
+        length = len(data)
+        head = _field_3(length)
+        records += (_field_3(len(index) + len(head) + length), index, head, data)
+    body = b"".join([*map(_key_field, indexes), *records])
     return b"".join((MAGIC, body, hashlib.md5(body, usedforsecurity=False).digest()))
 
 
-def _message_class() -> Any:
-    """The published messages; `Tag` of a record is left out: nobody writes it."""
-    file = FileDescriptorProto(name="tidelake/kpl.proto", syntax="proto2")
-    whole = file.message_type.add(name="AggregatedRecord")
-    _field(whole, "partition_key_table", 1, FieldDescriptorProto.TYPE_STRING, repeated=True)
-    _field(whole, "explicit_hash_key_table", 2, FieldDescriptorProto.TYPE_STRING, repeated=True)
-    records = _field(whole, "records", 3, FieldDescriptorProto.TYPE_MESSAGE, repeated=True)
-    records.type_name = "Record"
-    record = file.message_type.add(name="Record")
-    _field(record, "partition_key_index", 1, FieldDescriptorProto.TYPE_UINT64)
-    _field(record, "explicit_hash_key_index", 2, FieldDescriptorProto.TYPE_UINT64)
-    _field(record, "data", 3, FieldDescriptorProto.TYPE_BYTES)
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("AggregatedRecord"))
+def varint(number: int) -> bytes:
+    """Seven bits a byte, the lowest first; all but the last byte have the highest bit set."""
+    groups = bytearray()
+    while number > 127:
+        groups.append(number & 127 | 128)
+        number >>= 7
+    groups.append(number)
+    return bytes(groups)
 
 
-def _field(
-    message: DescriptorProto, name: str, number: int, kind: Any, *, repeated: bool = False
-) -> FieldDescriptorProto:
-    label = FieldDescriptorProto.LABEL_REPEATED if repeated else FieldDescriptorProto.LABEL_OPTIONAL
-    return message.field.add(name=name, number=number, type=kind, label=label)
+# A tag is the field's number, shifted by three, and 2 for bytes or 0 for a varint ("Encoding",
+# protobuf.dev). No more values come than an aggregate has bytes, so they may all be remembered.
 
 
-_AggregatedRecord = _message_class()
+@cache
+def _field_3(length: int) -> bytes:
+    """What stands before so many bytes of a field 3."""
+    return b"\x1a" + varint(length)
+
+
+@lru_cache(_REMEMBERED_KEYS)
+def _key_field(key: str) -> bytes:
+    data = key.encode()
+    return b"\x0a" + varint(len(data)) + data
+
+
+@cache
+def _key_index(index: int) -> bytes:
+    return b"\x08" + varint(index)

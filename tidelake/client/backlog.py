@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
-from tidelake.client.batching import BatchPolicy, Entry, Parcel, SendQueue
+from tidelake.client.batching import SIZE, BatchPolicy, Parcel, Row, SendQueue
 from tidelake.client.settlement import Settlement
 from tidelake.contract.errors import DeliveryError, ProducerFullError
 
@@ -39,12 +39,13 @@ class Backlog:
         self._progress = threading.Condition(lock)
         self._queue = queue
         self._policy = policy
+        self._max_bytes = policy.max_bytes
         self._settlement = settlement
         self._gathered_events = gathered_events
         self._put_timeout_seconds = put_timeout_seconds
         self._clock = clock
         self._wait = wait
-        self._gathering: list[Entry] = []
+        self._gathering: list[Row] = []
         self._gathered_bytes = 0
         self._counted = 0
         self._gathering_since = 0.0
@@ -56,22 +57,22 @@ class Backlog:
         self.blocked_seconds = 0.0
         """How long callers waited for room."""
 
-    def add(self, entry: Entry) -> None:
-        """Take an event into the batch that is being gathered.
+    def make_room(self, size: int) -> None:
+        """Wait until an event of this size may be added.
 
         Raises ProducerFullError when there is no room for a new batch in time, DeliveryError when
-        nothing can be delivered any more; then the event was not taken.
+        nothing can be delivered any more.
         """
-        gathered_bytes = self._gathered_bytes + entry.size
-        if gathered_bytes > self._policy.max_bytes:
+        if self._gathered_bytes + size > self._max_bytes:
             self.seal()
-            gathered_bytes = entry.size
-        gathering = self._gathering
-        if not gathering:
+        if not self._gathering:
             self._begin_batch()
-        gathering.append(entry)
-        self._gathered_bytes = gathered_bytes
-        if len(gathering) >= self._gathered_events:
+
+    def add(self, row: Row) -> None:
+        """Take an event, for which room was made, into the batch that is being gathered."""
+        self._gathering.append(row)
+        self._gathered_bytes += row[SIZE]
+        if len(self._gathering) >= self._gathered_events:
             self.seal()
 
     def _begin_batch(self) -> None:
@@ -171,7 +172,7 @@ class Backlog:
                 self._progress.wait(None if left == math.inf else left)
             return True
 
-    def clear(self) -> list[Entry]:
+    def clear(self) -> list[Row]:
         """Take out whatever was not handed to a thread."""
         self.seal()
         return self._queue.clear()
@@ -181,15 +182,10 @@ class Backlog:
         self.failure = error
         self._progress.notify_all()
 
-    def stop(self) -> list[Entry]:
+    def stop(self) -> list[Row]:
         """End the threads; what was not settled, with the calls whose answer is missing."""
         self._stopped = True
-        rest = [
-            entry
-            for call in self._under_way.values()
-            for parcel in call
-            for entry in parcel.entries
-        ]
+        rest = [row for call in self._under_way.values() for parcel in call for row in parcel.rows]
         self._under_way.clear()
         rest += self.clear()
         self._work.notify_all()

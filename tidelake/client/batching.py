@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Protocol
+from typing import Final, NamedTuple, Protocol, TypeAlias, overload
 
 from tidelake.client.spool import Segment
 from tidelake.client.transport import Record
@@ -38,8 +38,7 @@ class BatchPolicy:
     max_waiting_bytes: int = 64 * 1024 * 1024
 
 
-@dataclass(slots=True, eq=False)
-class Entry:
+class Entry(NamedTuple):
     """One accepted event on its way: `data` is its JSON, `line` where it stood in its input.
 
     `size` is what it takes of a call: the bytes of the event and its key. `mark` is there if the
@@ -60,12 +59,45 @@ class Entry:
         return None if self.mark is None else self.mark.position
 
 
+Row: TypeAlias = tuple[bytes, str, str, int, int | None, Mark | None, Segment | None]
+"""The fields of an Entry in a bare tuple, which is how events wait. The garbage collector visits
+every instance of a class time and again, but stops visiting a tuple that holds only bytes, text and
+numbers: the difference is as much as it costs to encode the event."""
+
+DATA: Final = 0
+KEY: Final = 1
+SOURCE: Final = 2
+SIZE: Final = 3
+LINE: Final = 4
+MARK: Final = 5
+SEGMENT: Final = 6
+
+
+class Entries(Sequence[Entry]):
+    """Rows, read as entries."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Entry: ...
+    @overload
+    def __getitem__(self, index: slice) -> Entries: ...
+    def __getitem__(self, index: int | slice) -> Entry | Entries:
+        if isinstance(index, slice):
+            return Entries(self._rows[index])
+        return Entry(*self._rows[index])
+
+
 @dataclass(slots=True, eq=False)
 class Parcel:
     """One record and the events in it. `attempts` to send it have failed, the first at `since`."""
 
     record: Record
-    entries: Sequence[Entry]
+    rows: Sequence[Row]
     size: int
     attempts: int = 0
     since: float = 0.0
@@ -74,26 +106,26 @@ class Parcel:
 class Packer(Protocol):
     """Turns events into records."""
 
-    def pack(self, entries: Iterable[Entry]) -> list[Parcel]:
-        """Every entry in a record, in no order."""
+    def pack(self, rows: Iterable[Row]) -> list[Parcel]:
+        """Every event in a record, in no order."""
 
-    def pack_first(self, lane: deque[Entry]) -> Parcel:
+    def pack_first(self, lane: deque[Row]) -> Parcel:
         """Take from the left of a lane of one key, in order, what fits into one record."""
 
 
 class PlainPacker:
     """One event, one record."""
 
-    def pack(self, entries: Iterable[Entry]) -> list[Parcel]:
-        return [plain_parcel(entry) for entry in entries]
+    def pack(self, rows: Iterable[Row]) -> list[Parcel]:
+        return [plain_parcel(row) for row in rows]
 
-    def pack_first(self, lane: deque[Entry]) -> Parcel:
+    def pack_first(self, lane: deque[Row]) -> Parcel:
         return plain_parcel(lane.popleft())
 
 
-def plain_parcel(entry: Entry) -> Parcel:
+def plain_parcel(row: Row) -> Parcel:
     """A record that is the event itself."""
-    return Parcel(Record(entry.data, entry.key), (entry,), entry.size)
+    return Parcel(Record(row[DATA], row[KEY]), (row,), row[SIZE])
 
 
 def key_bytes(key: str) -> int:
@@ -104,7 +136,7 @@ def key_bytes(key: str) -> int:
 class SendQueue(Protocol):
     """What waits to be sent. Not safe between threads by itself: its owner holds a lock."""
 
-    def add(self, entries: list[Entry]) -> None:
+    def add(self, rows: list[Row]) -> None:
         """Queue events that were never sent."""
 
     def next_call(self, now: float) -> list[Parcel]:
@@ -119,7 +151,7 @@ class SendQueue(Protocol):
     def next_due(self) -> float | None:
         """When the first of those given back is due."""
 
-    def clear(self) -> list[Entry]:
+    def clear(self) -> list[Row]:
         """Take everything out, without what is under way."""
 
     def __bool__(self) -> bool:
@@ -147,10 +179,10 @@ class _GivenBack:
         while self._heap and self._heap[0][0] <= now and call.add(self._heap[0][2]):
             heapq.heappop(self._heap)
 
-    def clear(self) -> list[Entry]:
-        entries = [entry for _, _, parcel in sorted(self._heap) for entry in parcel.entries]
+    def clear(self) -> list[Row]:
+        rows = [row for _, _, parcel in sorted(self._heap) for row in parcel.rows]
         self._heap.clear()
-        return entries
+        return rows
 
 
 class _Call:
@@ -179,15 +211,15 @@ class UnorderedQueue:
     def __init__(self, packer: Packer, policy: BatchPolicy) -> None:
         self._packer = packer
         self._policy = policy
-        self._chunks: deque[list[Entry]] = deque()
+        self._chunks: deque[list[Row]] = deque()
         self._packed: deque[Parcel] = deque()
         self._given_back = _GivenBack()
 
     def __bool__(self) -> bool:
         return bool(self._chunks or self._packed or self._given_back)
 
-    def add(self, entries: list[Entry]) -> None:
-        self._chunks.append(entries)
+    def add(self, rows: list[Row]) -> None:
+        self._chunks.append(rows)
 
     def next_call(self, now: float) -> list[Parcel]:
         call = _Call(self._policy)
@@ -210,13 +242,13 @@ class UnorderedQueue:
     def next_due(self) -> float | None:
         return self._given_back.next_due()
 
-    def clear(self) -> list[Entry]:
-        entries = self._given_back.clear()
-        entries += [entry for parcel in self._packed for entry in parcel.entries]
-        entries += [entry for chunk in self._chunks for entry in chunk]
+    def clear(self) -> list[Row]:
+        rows = self._given_back.clear()
+        rows += [row for parcel in self._packed for row in parcel.rows]
+        rows += [row for chunk in self._chunks for row in chunk]
         self._packed.clear()
         self._chunks.clear()
-        return entries
+        return rows
 
 
 class OrderedQueue:
@@ -229,7 +261,7 @@ class OrderedQueue:
     def __init__(self, packer: Packer, policy: BatchPolicy) -> None:
         self._packer = packer
         self._policy = policy
-        self._lanes: dict[str, deque[Entry]] = {}
+        self._lanes: dict[str, deque[Row]] = {}
         """Events by key; a key stays as long as one of its records is under way."""
         self._free: deque[str] = deque()
         """Keys with waiting events and no record under way."""
@@ -239,14 +271,15 @@ class OrderedQueue:
         # A key with a record under way frees itself when that is answered.
         return bool(self._free or self._given_back)
 
-    def add(self, entries: list[Entry]) -> None:
-        for entry in entries:
-            lane = self._lanes.get(entry.key)
+    def add(self, rows: list[Row]) -> None:
+        for row in rows:
+            key = row[KEY]
+            lane = self._lanes.get(key)
             if lane is None:
-                self._lanes[entry.key] = deque((entry,))
-                self._free.append(entry.key)
+                self._lanes[key] = deque((row,))
+                self._free.append(key)
             else:
-                lane.append(entry)
+                lane.append(row)
 
     def next_call(self, now: float) -> list[Parcel]:
         call = _Call(self._policy)
@@ -255,14 +288,14 @@ class OrderedQueue:
             lane = self._lanes[self._free[0]]
             parcel = self._packer.pack_first(lane)
             if not call.add(parcel):
-                lane.extendleft(reversed(parcel.entries))
+                lane.extendleft(reversed(parcel.rows))
                 break
             self._free.popleft()
         return call.parcels
 
     def done(self, parcels: Iterable[Parcel]) -> None:
         for parcel in parcels:
-            key = parcel.entries[0].key
+            key = parcel.rows[0][KEY]
             if self._lanes.get(key):
                 self._free.append(key)
             else:
@@ -274,9 +307,9 @@ class OrderedQueue:
     def next_due(self) -> float | None:
         return self._given_back.next_due()
 
-    def clear(self) -> list[Entry]:
-        entries = self._given_back.clear()
-        entries += [entry for lane in self._lanes.values() for entry in lane]
+    def clear(self) -> list[Row]:
+        rows = self._given_back.clear()
+        rows += [row for lane in self._lanes.values() for row in lane]
         self._lanes.clear()
         self._free.clear()
-        return entries
+        return rows

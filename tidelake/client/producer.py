@@ -17,10 +17,13 @@ from tidelake.client.aggregation import (
 )
 from tidelake.client.backlog import Backlog, Wait
 from tidelake.client.batching import (
+    DATA,
+    KEY,
     MAX_RECORD_BYTES,
-    Entry,
+    SOURCE,
     OrderedQueue,
     PlainPacker,
+    Row,
     UnorderedQueue,
     key_bytes,
 )
@@ -31,10 +34,10 @@ from tidelake.client.partition_keys import partition_key
 from tidelake.client.receipts import ReceiptFile
 from tidelake.client.sender import Sender
 from tidelake.client.settlement import OnOutcome, Settlement
-from tidelake.client.spool import Spool, SpooledEvent
+from tidelake.client.spool import Segment, Spool, SpooledEvent
 from tidelake.client.statistics import DeliveryReport, SourceStatistics
 from tidelake.client.transport import PutTransport
-from tidelake.client.watermark import OnSettled, Watermark
+from tidelake.client.watermark import Mark, OnSettled, Watermark
 from tidelake.contract.events import Event
 
 
@@ -75,7 +78,7 @@ class Producer:
         self.options = options
         self._dead_letters = dead_letters
         self._lock = threading.Lock()
-        self._uncommitted: deque[tuple[Entry, str]] = deque()
+        self._uncommitted: deque[tuple[Mark | None, str]] = deque()
         self._commits = 0
         self._closed = False
         self._failure_was_raised = False
@@ -155,11 +158,13 @@ class Producer:
             self._refuse(source, line, rule, data if raw is None else raw, position)
             return
         key = partition_key(event, data)
-        entry = Entry(data, key, source, len(data) + key_bytes(key), line)
+        size = len(data) + key_bytes(key)
+        mark = segment = None
         with self._lock:
-            self._backlog.add(entry)
+            self._backlog.make_room(size)
             if self._remembers:
-                self._remember(entry, position, event)
+                mark, segment = self._remember(SpooledEvent(data, key, source), position, event)
+            self._backlog.add((data, key, source, size, line, mark, segment))
         if wait and self._spool is not None:
             self._spool.wait_committed(self._spool.appended)
 
@@ -225,15 +230,20 @@ class Producer:
     ) -> None:
         self.close()
 
-    def _remember(self, entry: Entry, position: object, event: Event) -> None:
+    def _remember(
+        self, spooled: SpooledEvent, position: object, event: Event
+    ) -> tuple[Mark | None, Segment | None]:
         """Note an accepted event where options or callbacks ask for it; with the lock held."""
-        if position is not None and self._watermark is not None:
-            entry.mark = self._watermark.add(position)
+        mark = segment = None
         if self._spool is not None:
-            entry.segment = self._spool.append(SpooledEvent(entry.data, entry.key, entry.source))
-            self._uncommitted.append((entry, str(event.get("event_id"))))
+            segment = self._spool.append(spooled)
         elif self._receipts is not None:
             self._receipts.add((str(event.get("event_id")),))
+        if position is not None and self._watermark is not None:
+            mark = self._watermark.add(position)
+        if segment is not None:
+            self._uncommitted.append((mark, str(event.get("event_id"))))
+        return mark, segment
 
     def _refuse(
         self, source: str, line: int | None, reason: str, raw: bytes, position: object
@@ -250,20 +260,21 @@ class Producer:
         """Take what an earlier run left, as fast as there is room for it."""
         for event, segment in spool.recover():
             size = len(event.data) + key_bytes(event.key)
-            entry = Entry(event.data, event.key, event.source, size, segment=segment)
+            row: Row = (event.data, event.key, event.source, size, None, None, segment)
             with self._lock:
-                self._backlog.add(entry)
+                self._backlog.make_room(size)
+                self._backlog.add(row)
                 self._settlement.by_source[event.source].recovered += 1
 
     def _committed(self, number: int) -> None:
         """The first `number` events are on the disk: called by the spool, with the lock held."""
         event_ids = []
         while self._commits < number:
-            entry, event_id = self._uncommitted.popleft()
+            mark, event_id = self._uncommitted.popleft()
             self._commits += 1
             event_ids.append(event_id)
-            if entry.mark is not None:
-                entry.mark.settled = True
+            if mark is not None:
+                mark.settled = True
         if self._receipts is not None:
             self._receipts.add(event_ids)
             self._receipts.flush()
@@ -279,8 +290,7 @@ class Producer:
         try:
             if self._spool is not None:
                 self._spool.keep(
-                    SpooledEvent(entry.data, entry.key, entry.source)
-                    for entry in self._settlement.kept
+                    SpooledEvent(row[DATA], row[KEY], row[SOURCE]) for row in self._settlement.kept
                 )
         finally:
             if self._receipts is not None:

@@ -10,7 +10,7 @@ from tidelake.client.aggregation import ShardMap
 from tidelake.client.backlog import Backlog
 from tidelake.client.batching import Parcel
 from tidelake.client.retry import RetryPolicy
-from tidelake.client.settlement import Settlement
+from tidelake.client.settlement import Settlement, count_sources
 from tidelake.client.transport import AllStored, Outcome, PutTransport
 from tidelake.contract.errors import DeliveryError, TransportError
 
@@ -106,8 +106,8 @@ class Sender:
     def _count_retries(self, call: list[Parcel]) -> None:
         for parcel in call:
             if parcel.attempts:
-                for entry in parcel.entries:
-                    self._settlement.by_source[entry.source].retried += 1
+                for source, count in count_sources(parcel.rows):
+                    self._settlement.by_source[source].retried += count
 
     def _settle(
         self, call: list[Parcel], outcomes: Sequence[Outcome], fatal: TransportError | None
@@ -127,8 +127,8 @@ class Sender:
         self, call: list[Parcel], outcomes: Sequence[Outcome]
     ) -> list[tuple[Parcel, str]]:
         """Settle what was stored or refused for good; what was neither, each with its error."""
-        tell = self._settlement.on_outcome
-        if isinstance(outcomes, AllStored) and tell is None and self._shard_map is None:
+        told = self._settlement.on_outcome is not None
+        if isinstance(outcomes, AllStored) and not told and self._shard_map is None:
             self._settlement.deliver(call)
             return []
         stored: list[Parcel] = []
@@ -136,12 +136,11 @@ class Sender:
         for parcel, outcome in zip(call, outcomes, strict=True):
             if outcome.error_code is None:
                 stored.append(parcel)
-                if tell is not None:
-                    tell(parcel.entries, outcome)
+                self._settlement.tell(parcel.rows, outcome)
                 if self._shard_map is not None:
                     self._shard_map.saw(outcome.shard_id)
             elif outcome.error_code in _REFUSALS:
-                self._settlement.refuse(parcel.entries, outcome.error_code)
+                self._settlement.refuse(parcel.rows, outcome.error_code)
             else:
                 failed.append((parcel, outcome.error_code))
         self._settlement.deliver(stored)
@@ -157,7 +156,7 @@ class Sender:
         again = []
         for parcel, error_code in failed:
             if due - parcel.since > patience:
-                self._settlement.give_up(parcel.entries, error_code)
+                self._settlement.give_up(parcel.rows, error_code)
             else:
                 parcel.attempts += 1
                 again.append(parcel)
@@ -167,9 +166,9 @@ class Sender:
 
     def _fail(self, call: list[Parcel], fatal: TransportError) -> None:
         """No call can succeed (no such stream, no permission): give up everything that waits."""
-        entries = [entry for parcel in call for entry in parcel.entries] + self._backlog.clear()
-        self._settlement.give_up(entries, fatal.code)
-        kept = f"{len(entries)} events {self._settlement.where_given_up}"
+        rows = [row for parcel in call for row in parcel.rows] + self._backlog.clear()
+        self._settlement.give_up(rows, fatal.code)
+        kept = f"{len(rows)} events {self._settlement.where_given_up}"
         failure = DeliveryError(f"{fatal}; {kept}")
         failure.__cause__ = fatal
         self._backlog.fail(failure)

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
-from tidelake.client.batching import Entry, Parcel
+from tidelake.client.batching import (
+    DATA,
+    LINE,
+    MARK,
+    SEGMENT,
+    SIZE,
+    SOURCE,
+    Entries,
+    Entry,
+    Parcel,
+    Row,
+)
 from tidelake.client.dead_letters import DeadLetterFile
 from tidelake.client.spool import Spool
 from tidelake.client.statistics import DeliveryReport, SourceStatistics
@@ -30,37 +41,35 @@ class Settlement:
         self._dead_letters = dead_letters
         self._spool = spool
         self._watermark = watermark
-        self._remembers = spool is not None or watermark is not None
         self.on_outcome = on_outcome
         self.by_source: defaultdict[str, SourceStatistics] = defaultdict(SourceStatistics)
         self.waiting_events = 0
         self.waiting_bytes = 0
-        self.kept: list[Entry] = []
+        self.kept: list[Row] = []
         """Events that stay in the spool, because they could not be delivered."""
 
     @property
     def report(self) -> DeliveryReport:
         return DeliveryReport.of(self.by_source.values())
 
-    def accept(self, entries: Sequence[Entry]) -> None:
+    def accept(self, rows: Sequence[Row]) -> None:
         """Events that begin their way."""
-        for source, count in Counter([entry.source for entry in entries]).items():
+        for source, count in count_sources(rows):
             self.by_source[source].accepted += count
-        self.waiting_events += len(entries)
-        self.waiting_bytes += sum([entry.size for entry in entries])
+        self.waiting_events += len(rows)
+        self.waiting_bytes += sum([row[SIZE] for row in rows])
 
     def deliver(self, parcels: Iterable[Parcel]) -> None:
         """Records that the stream stored."""
-        events = [entry for parcel in parcels for entry in parcel.entries]
-        for entry in events:
-            counts = self.by_source[entry.source]
-            counts.delivered += 1
-            counts.bytes += len(entry.data)
-        self._stop_waiting(events)
-        if self._remembers:
-            for entry in events:
-                self._let_go(entry)
-        self._advance()
+        rows = [row for parcel in parcels for row in parcel.rows]
+        lengths: defaultdict[str, list[int]] = defaultdict(list)
+        for row in rows:
+            lengths[row[SOURCE]].append(len(row[DATA]))
+        for source, of_source in lengths.items():
+            counts = self.by_source[source]
+            counts.delivered += len(of_source)
+            counts.bytes += sum(of_source)
+        self._end(rows)
 
     @property
     def waiting_positions(self) -> int:
@@ -71,51 +80,59 @@ class Settlement:
     def where_given_up(self) -> str:
         return "went to the dead letters" if self._spool is None else "stay in the spool"
 
-    def refuse(self, entries: Sequence[Entry], error_code: str) -> None:
+    def refuse(self, rows: Sequence[Row], error_code: str) -> None:
         """Events that the stream does not take: they become dead letters, spool or not."""
-        self.set_aside(entries, f"delivery: must be taken by the data stream, error {error_code}")
-        if self.on_outcome is not None:
-            self.on_outcome(entries, Outcome(error_code, "", ""))
+        self.set_aside(rows, f"delivery: must be taken by the data stream, error {error_code}")
+        self.tell(rows, Outcome(error_code, "", ""))
 
-    def give_up(self, entries: Sequence[Entry], error_code: str) -> None:
+    def give_up(self, rows: Sequence[Row], error_code: str) -> None:
         """Events that could not be delivered: they stay in the spool, or become dead letters."""
         if self._spool is None:
             reason = f"delivery: must succeed before the producer gives up, last error {error_code}"
-            self.set_aside(entries, reason)
+            self.set_aside(rows, reason)
         else:
-            for entry in entries:
-                self.by_source[entry.source].spooled += 1
-            self.kept += entries
-            self._stop_waiting(entries)
-        if self.on_outcome is not None:
-            self.on_outcome(entries, Outcome(error_code, "", ""))
+            for source, count in count_sources(rows):
+                self.by_source[source].spooled += count
+            self.kept += rows
+            self._stop_waiting(rows)
+        self.tell(rows, Outcome(error_code, "", ""))
 
-    def set_aside(self, entries: Iterable[Entry], reason: str) -> None:
+    def set_aside(self, rows: Sequence[Row], reason: str) -> None:
         """Events that become dead letters. Raises DeliveryError if those cannot be written."""
-        entries = list(entries)
-        for entry in entries:
+        for row in rows:
+            source = row[SOURCE]
             self._dead_letters.put_event(
-                source=entry.source, line=entry.line, reason=reason, event=entry.data
+                source=source, line=row[LINE], reason=reason, event=row[DATA]
             )
-            self.by_source[entry.source].dead_lettered += 1
+            self.by_source[source].dead_lettered += 1
         if self._spool is not None:
             # The spool forgets them now.
             self._dead_letters.sync()
-        for entry in entries:
-            self._let_go(entry)
-        self._stop_waiting(entries)
-        self._advance()
+        self._end(rows)
 
-    def _stop_waiting(self, entries: Sequence[Entry]) -> None:
-        self.waiting_events -= len(entries)
-        self.waiting_bytes -= sum([entry.size for entry in entries])
+    def tell(self, rows: Sequence[Row], outcome: Outcome) -> None:
+        """Tell whoever wants to know what became of a record with these events."""
+        if self.on_outcome is not None:
+            self.on_outcome(Entries(rows), outcome)
 
-    def _let_go(self, entry: Entry) -> None:
-        if entry.mark is not None:
-            entry.mark.settled = True
-        if entry.segment is not None and self._spool is not None:
-            self._spool.settle(entry.segment)
-
-    def _advance(self) -> None:
+    def _end(self, rows: Sequence[Row]) -> None:
+        """Events that are safe: nothing needs to remember them."""
+        self._stop_waiting(rows)
+        if self._spool is not None:
+            for row in rows:
+                if (segment := row[SEGMENT]) is not None:
+                    self._spool.settle(segment)
         if self._watermark is not None:
+            for row in rows:
+                if (mark := row[MARK]) is not None:
+                    mark.settled = True
             self._watermark.advance()
+
+    def _stop_waiting(self, rows: Sequence[Row]) -> None:
+        self.waiting_events -= len(rows)
+        self.waiting_bytes -= sum([row[SIZE] for row in rows])
+
+
+def count_sources(rows: Iterable[Row]) -> Iterable[tuple[str, int]]:
+    """How many events each source has."""
+    return Counter([row[SOURCE] for row in rows]).items()
