@@ -77,7 +77,8 @@ def retry(batch_id: str, dynamodb: Any, sqs: Any, outputs: Mapping[Output, str])
 
 def _lines(batch: Batch) -> list[str]:
     objects = "1 object" if batch.objects == 1 else f"{batch.objects:,} objects"
-    line = f"{batch.step_name}  {objects}, {_word(batch.state)} since {_time(batch)}"
+    name = f"{batch.job}-{batch.batch_id}-{batch.attempt}"
+    line = f"{name}  {objects}, {_word(batch.state)} since {_time(batch)}"
     return [line, f"  {batch.reason}"] if batch.reason else [line]
 
 
