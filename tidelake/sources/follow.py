@@ -29,8 +29,6 @@ ROTATION_SECONDS = 5.0
 SAVE_SECONDS = 1.0
 """How often positions are saved, at most."""
 
-_TURN_BYTES = 256 * 1024
-
 
 class _Read(NamedTuple):
     """A line that was given away, and where its file goes on after it."""
@@ -190,7 +188,7 @@ class FollowedFiles:
             self._rotated[file] = self._clock()
 
     def _read(self, file: FollowedFile, *, to_the_end: bool = False) -> Iterator[LineOutcome]:
-        for line in file.read(_TURN_BYTES, to_the_end=to_the_end):
+        for line in file.read(to_the_end=to_the_end):
             if file in self._rotated:
                 self._rotated[file] = self._clock()
             self.position += 1
