@@ -36,13 +36,20 @@ class EmrSteps:
         return [step["Name"] for step in self._list(cluster_id, StepStates=_ACTIVE)]
 
     def find(self, cluster_id: str, name: str, *, since: int) -> str | None:
-        """The id of the newest step of that name, whatever its state, submitted after `since`."""
-        for step in self._list(cluster_id):
-            if step["Name"] == name:
-                return str(step["Id"])
-            created = step["Status"]["Timeline"]["CreationDateTime"].timestamp()
-            if created < since - _CLOCK_SKEW_SECONDS:
-                return None
+        """The id of the newest step of that name, whatever its state, submitted after `since`.
+
+        None, too, where EMR no longer knows the cluster, two months after its end.
+        """
+        try:
+            for step in self._list(cluster_id):
+                if step["Name"] == name:
+                    return str(step["Id"])
+                created = step["Status"]["Timeline"]["CreationDateTime"].timestamp()
+                if created < since - _CLOCK_SKEW_SECONDS:
+                    return None
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _REFUSALS:
+                raise
         return None
 
     def add(self, cluster_id: str, name: str, arguments: Sequence[str]) -> str:

@@ -55,6 +55,16 @@ def test_next_attempt_waits_where_the_cluster_is_full(handle: Handle) -> None:
     assert handle(sqs_event(submit_body(BATCH, 2))) == []
 
 
+def test_next_attempt_is_submitted_where_emr_has_forgotten_the_cluster_of_the_last(
+    plane: ControlPlane, handle: Handle
+) -> None:
+    handle(events_of([raw("a")]))
+    following = next_attempt(plane.batch(BATCH), plane.table.now())
+    assert plane.table.save(replace(following, cluster_id="j-FORGOTTEN")) is not None
+    assert handle(sqs_event(submit_body(BATCH, 2))) == []
+    assert plane.emr.names() == [f"dev/curate-{BATCH}-1", f"dev/curate-{BATCH}-2"]
+
+
 def test_batch_that_was_set_aside_gets_its_attempts_anew(
     plane: ControlPlane, handle: Handle
 ) -> None:
