@@ -116,6 +116,17 @@ def test_a_timestamp_gives_what_arrived_from_then_on() -> None:
     assert sorted(read) == list(range(10, 20))
 
 
+def test_a_start_that_is_ahead_of_the_services_clock_is_waited_for() -> None:
+    stream = FakeStream(shards=1)
+    put(stream, 1)
+    start = Position.at(datetime.fromtimestamp(stream.clock() + 20, UTC))
+    consumer = consumer_for(stream, start=start)
+    assert list(consumer.read_to_tip()) == []
+    assert stream.clock() >= 1_020
+    put(stream, 2)
+    assert numbers(list(consumer.read_to_tip())) == [2]
+
+
 def test_an_expired_iterator_resumes_after_the_last_record() -> None:
     stream = FakeStream(shards=1)
     put(stream, 1, 2, 3)
