@@ -209,9 +209,13 @@ def test_a_record_that_holds_no_event_is_refused_without_its_content(data: bytes
         read_event(record)
 
 
-def test_records_that_hold_no_event_are_passed_over() -> None:
+def test_records_that_hold_no_event_are_passed_over_and_told_of() -> None:
     stream = FakeStream(shards=1)
     blobs = [b'{"event_id": "1"}', b"broken", b'{"event_id": "2"}']
     stream.put_records(stream.name, [Record(blob, "same") for blob in blobs])
-    events = [event for _, event in read_events(consumer_for(stream).read_to_tip())]
+    told: list[str] = []
+    events = [event for _, event in read_events(consumer_for(stream).read_to_tip(), told.append)]
     assert events == [{"event_id": "1"}, {"event_id": "2"}]
+    assert told == [
+        "record: must be JSON (shard shardId-000000000000, sequence number 00000000000000000002)"
+    ]
