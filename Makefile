@@ -95,8 +95,11 @@ demo: $(RUNTIME) $(TOOLCHAIN)
 # jsii, under the CDK, takes the Node that stands on PATH: here the one that the set-up found.
 WITH_NODE = PATH="$$($(BIN)/tidelake local setup --print-path):$$PATH"
 
+# Files are shared out among workers, each with a local AWS and a Spark of its own.
+WORKERS = -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 test: setup
-	@$(WITH_NODE) $(BIN)/pytest
+	@$(WITH_NODE) $(BIN)/pytest $(WORKERS)
 
 test-spark4: $(SPARK4)
 	@$(dir $(SPARK4))bin/python -m pytest tests/spark_jobs --ignore tests/spark_jobs/test_processes.py
