@@ -17,10 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.client.fake_stream import FakeStream
-from tidelake.client.batching import BatchPolicy, Entry
+from tidelake.client.batching import BatchPolicy
 from tidelake.client.dead_letters import DeadLetterFile, read_dead_letters
 from tidelake.client.options import ProducerOptions
 from tidelake.client.producer import Producer
+from tidelake.client.records import Entry
 from tidelake.client.retry import RetryPolicy
 from tidelake.client.statistics import DeliveryReport, SourceStatistics
 from tidelake.client.transport import Outcome, Record
