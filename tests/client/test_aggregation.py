@@ -162,3 +162,25 @@ def test_a_record_in_an_unknown_shard_has_the_list_read_again() -> None:
 @pytest.mark.parametrize("key", ["k" * 256, "é" * 256])
 def test_the_longest_key_fits(key: str) -> None:
     assert deaggregate(packed([(key, b"x"), (key, b"y")])) == [(b"x", key), (b"y", key)]
+
+
+def test_events_for_the_children_of_a_shard_do_not_join_the_record_of_their_parent() -> None:
+    stream = FakeStream(shards=1)
+    shard_map = ShardMap(stream, stream.name)
+    shard_map.refresh()
+    packer = AggregatingPacker(shard_map)
+    packer.add([row(1, "a"), row(2, "b")])
+    shard_map.saw(stream.split("shardId-000000000000")[0])
+    shard_map.refresh()
+    packer.add([row(3, "a"), row(4, "b"), row(5, "a")])
+    assert [[key for _, key, _ in parcel.rows()] for parcel in packer.take()] == [
+        ["a", "b"], ["a", "a"], ["b"]
+    ]  # fmt: skip
+
+
+def test_a_record_counts_its_events_and_their_bytes_by_source() -> None:
+    aggregate = Aggregate()
+    aggregate.add(b"123", "k", ("web_log", None, None, None))
+    aggregate.add(b"45678", "k", ("sensor", None, None, None))
+    aggregate.add(b"9", "l", ("web_log", None, None, None))
+    assert sorted(aggregate.parcel().tally()) == [("sensor", 1, 5), ("web_log", 2, 4)]

@@ -68,6 +68,7 @@ class Producer:
     ) -> None:
         """Start, and send first what an earlier run left in the spool.
 
+        To aggregate, it reads the list of shards before it returns; it does without if it must.
         `clock`, `wait` and `jitter` are those of batches and retries. Raises ConfigurationError if
         the spool or the receipts cannot be opened, DeliveryError as `put` does.
         """
