@@ -8,7 +8,7 @@ import pytest
 
 from tidelake import cli
 from tidelake.commands import local
-from tidelake.contract.errors import ConfigurationError, InputError, PipelineError
+from tidelake.contract.errors import ConfigurationError, InputError, PipelineError, TransportError
 
 
 def run_raising(error: BaseException, monkeypatch: pytest.MonkeyPatch, *options: str) -> int:
@@ -27,6 +27,16 @@ def run_raising(error: BaseException, monkeypatch: pytest.MonkeyPatch, *options:
             ConfigurationError("environment", "prood", "one of local, dev, prod"),
             2,
             "tidelake: environment = 'prood' is not allowed; allowed: one of local, dev, prod",
+        ),
+        (
+            TransportError("GetRecords", "events", "EndpointConnectionError", retryable=True),
+            1,
+            "tidelake: GetRecords on data stream 'events' failed: EndpointConnectionError",
+        ),
+        (
+            TransportError("GetRecords", "events", "ResourceNotFoundException", retryable=False),
+            2,
+            "tidelake: GetRecords on data stream 'events' failed: ResourceNotFoundException",
         ),
         (PipelineError("step s-1 FAILED"), 1, "tidelake: step s-1 FAILED"),
         (ZeroDivisionError("oh"), 1, "tidelake: ZeroDivisionError: oh (--debug shows where)"),
