@@ -85,6 +85,7 @@ def test_wrong_usage_is_said_in_one_line(
     ("option", "allowed"),
     [
         ("--rate=x", "x is not allowed; allowed: 1 or more"),
+        ("--events=9223372036854775808", "allowed: 1 to 9223372036854775807"),
         ("--bad=x", "x is not allowed; allowed: 0% to 100%"),
         ("--late=nan", "nan is not allowed; allowed: 0% to 100%"),
         ("--drain-seconds=x", "x is not allowed; allowed: 0 or more seconds"),

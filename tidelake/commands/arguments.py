@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import re
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
@@ -44,10 +45,10 @@ def add_command(
 
 def positive(text: str) -> int:
     """An argument that counts: 1 or more."""
-    # At most what an index of a sequence can be.
-    number = int(text) if re.fullmatch(r"[0-9]{1,18}", text) else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not allowed; allowed: 1 or more")
+    number = int(text) if re.fullmatch(r"[0-9]{1,99}", text) else 0
+    if not 1 <= number <= sys.maxsize:
+        allowed = "1 or more" if number < 1 else f"1 to {sys.maxsize}"
+        raise argparse.ArgumentTypeError(f"{text} is not allowed; allowed: {allowed}")
     return number
 
 
