@@ -117,6 +117,14 @@ def test_another_time_to_begin_at_is_refused(text: str, capsys: pytest.CaptureFi
     assert f"{text!r} is not allowed; allowed: " in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("option", "position"), [("--from-start", "TRIM_HORIZON"), ("--from-now", "LATEST")]
+)
+def test_a_worker_begins_at_either_end_of_the_stream(option: str, position: str) -> None:
+    parsed = cli._parser().parse_args(["consume", "--application", "a", option])
+    assert parsed.start.type == position
+
+
 @pytest.mark.parametrize("text", ["status", "made_up=1", "=1"])
 def test_a_condition_on_no_field_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):

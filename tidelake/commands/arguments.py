@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
-from tidelake.client.transport import TRIM_HORIZON, Position
+from tidelake.client.transport import LATEST, TRIM_HORIZON, Position
 from tidelake.contract.schema import SOURCES
 
 _AGES = {
@@ -95,7 +95,7 @@ def add_source(parser: argparse.ArgumentParser) -> None:
 
 
 def add_start(parser: argparse.ArgumentParser) -> None:
-    """`--from-start` and `--since`, of which one may be given, as `start`."""
+    """`--from-start`, `--from-now` and `--since`, of which one may be given, as `start`."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
         "--from-start",
@@ -103,6 +103,13 @@ def add_start(parser: argparse.ArgumentParser) -> None:
         action="store_const",
         const=TRIM_HORIZON,
         help="begin with the oldest event that is kept",
+    )
+    group.add_argument(
+        "--from-now",
+        dest="start",
+        action="store_const",
+        const=LATEST,
+        help="begin with what comes from now on",
     )
     group.add_argument(
         "--since",
