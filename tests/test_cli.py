@@ -8,7 +8,7 @@ import pytest
 
 from tidelake import cli
 from tidelake.commands import local
-from tidelake.contract.errors import ConfigurationError, InputError, PipelineError
+from tidelake.contract.errors import ConfigurationError, InputError, PipelineError, TransportError
 
 
 def run_raising(error: BaseException, monkeypatch: pytest.MonkeyPatch, *options: str) -> int:
@@ -27,6 +27,16 @@ def run_raising(error: BaseException, monkeypatch: pytest.MonkeyPatch, *options:
             ConfigurationError("environment", "prood", "one of local, dev, prod"),
             2,
             "tidelake: environment = 'prood' is not allowed; allowed: one of local, dev, prod",
+        ),
+        (
+            TransportError("GetRecords", "events", "EndpointConnectionError", retryable=True),
+            1,
+            "tidelake: GetRecords on data stream 'events' failed: EndpointConnectionError",
+        ),
+        (
+            TransportError("GetRecords", "events", "ResourceNotFoundException", retryable=False),
+            2,
+            "tidelake: GetRecords on data stream 'events' failed: ResourceNotFoundException",
         ),
         (PipelineError("step s-1 FAILED"), 1, "tidelake: step s-1 FAILED"),
         (ZeroDivisionError("oh"), 1, "tidelake: ZeroDivisionError: oh (--debug shows where)"),
@@ -75,6 +85,7 @@ def test_wrong_usage_is_said_in_one_line(
     ("option", "allowed"),
     [
         ("--rate=x", "x is not allowed; allowed: 1 or more"),
+        ("--events=9223372036854775808", "allowed: 1 to 9223372036854775807"),
         ("--bad=x", "x is not allowed; allowed: 0% to 100%"),
         ("--late=nan", "nan is not allowed; allowed: 0% to 100%"),
         ("--drain-seconds=x", "x is not allowed; allowed: 0 or more seconds"),
@@ -104,6 +115,14 @@ def test_another_time_to_begin_at_is_refused(text: str, capsys: pytest.CaptureFi
     with pytest.raises(SystemExit):
         cli.main(["tail", f"--since={text}"])
     assert f"{text!r} is not allowed; allowed: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "position"), [("--from-start", "TRIM_HORIZON"), ("--from-now", "LATEST")]
+)
+def test_a_worker_begins_at_either_end_of_the_stream(option: str, position: str) -> None:
+    parsed = cli._parser().parse_args(["consume", "--application", "a", option])
+    assert parsed.start.type == position
 
 
 @pytest.mark.parametrize("text", ["status", "made_up=1", "=1"])

@@ -153,6 +153,17 @@ def test_memory_is_refused_to_a_forked_child(monkeypatch: pytest.MonkeyPatch) ->
         checkpoints.claim([], TRIM_HORIZON)
 
 
+def test_a_shard_that_is_not_held_any_more_is_not_read() -> None:
+    class Lost(MemoryCheckpoints):
+        def holds(self, shard_id: str) -> bool:  # noqa: ARG002  none is
+            return False
+
+    stream = FakeStream(shards=2)
+    put(stream, *range(4))
+    assert list(consumer_for(stream, Lost()).read_to_tip()) == []
+    assert stream.reads == []
+
+
 def test_checkpoints_of_another_stream_are_refused(tmp_path: Path) -> None:
     stream = FakeStream(shards=1)
     run(stream, tmp_path / "c.json")

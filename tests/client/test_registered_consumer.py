@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import boto3
 import pytest
 from botocore.stub import Stubber
 
-from tidelake.client.fan_out import register_consumer
+from tidelake.client.fan_out import FanOutTransport, register_consumer
+from tidelake.client.transport import TRIM_HORIZON
+from tidelake.contract.errors import TransportError
 
 STREAM_ARN = "arn:aws:kinesis:us-east-1:000000000000:stream/events"
 NAMED = {"StreamARN": STREAM_ARN, "ConsumerName": "alerts"}
@@ -58,6 +61,23 @@ def test_a_consumer_that_is_there_needs_no_permission_to_register_one(
 ) -> None:
     replies.add_response("describe_stream_consumer", described("ACTIVE"), NAMED)
     assert register_consumer(kinesis, "events", "alerts") == f"{STREAM_ARN}/consumer/alerts:1"
+
+
+@pytest.mark.parametrize(
+    ("code", "retryable"),
+    [("ResourceInUseException", True), ("AccessDeniedException", False)],
+)
+def test_a_subscription_that_another_holds_for_now_is_tried_again(
+    kinesis: Any, code: str, retryable: bool
+) -> None:
+    with Stubber(kinesis) as stubber:
+        stubber.add_client_error("subscribe_to_shard", code)
+        transport = FanOutTransport(kinesis, f"{STREAM_ARN}/consumer/alerts:1")
+        iterator = transport.shard_iterator("events", "shardId-0", TRIM_HORIZON)
+        read = partial(transport.get_records, "events", "shardId-0", iterator)
+        with pytest.raises(TransportError) as caught:
+            list(iter(read, None))
+    assert caught.value.retryable is retryable
 
 
 def test_a_missing_consumer_is_registered_once_and_waited_for(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import math
 import re
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
-from tidelake.client.transport import TRIM_HORIZON, Position
+from tidelake.client.transport import LATEST, TRIM_HORIZON, Position
 from tidelake.contract.schema import SOURCES
 
 _AGES = {
@@ -44,10 +45,10 @@ def add_command(
 
 def positive(text: str) -> int:
     """An argument that counts: 1 or more."""
-    # At most what an index of a sequence can be.
-    number = int(text) if re.fullmatch(r"[0-9]{1,18}", text) else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not allowed; allowed: 1 or more")
+    number = int(text) if re.fullmatch(r"[0-9]{1,99}", text) else 0
+    if not 1 <= number <= sys.maxsize:
+        allowed = "1 or more" if number < 1 else f"1 to {sys.maxsize}"
+        raise argparse.ArgumentTypeError(f"{text} is not allowed; allowed: {allowed}")
     return number
 
 
@@ -94,7 +95,7 @@ def add_source(parser: argparse.ArgumentParser) -> None:
 
 
 def add_start(parser: argparse.ArgumentParser) -> None:
-    """`--from-start` and `--since`, of which one may be given, as `start`."""
+    """`--from-start`, `--from-now` and `--since`, of which one may be given, as `start`."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
         "--from-start",
@@ -102,6 +103,13 @@ def add_start(parser: argparse.ArgumentParser) -> None:
         action="store_const",
         const=TRIM_HORIZON,
         help="begin with the oldest event that is kept",
+    )
+    group.add_argument(
+        "--from-now",
+        dest="start",
+        action="store_const",
+        const=LATEST,
+        help="begin with what comes from now on",
     )
     group.add_argument(
         "--since",
