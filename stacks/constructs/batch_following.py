@@ -97,7 +97,6 @@ class BatchFollowing(Construct):
         _every(self, config.sweep_minutes, self.sweep)
 
     def _listen(self, cluster: SparkCluster, environment: str) -> None:
-        own_cluster = {} if cluster.cluster_id is None else {"clusterId": [cluster.cluster_id]}
         target = targets.LambdaFunction(self.outcome)
         events.Rule(
             self,
@@ -106,8 +105,8 @@ class BatchFollowing(Construct):
             event_pattern=events.EventPattern(
                 source=["aws.emr"],
                 detail_type=["EMR Step Status Change"],
+                # By names, not by the cluster's id: one that a deployment replaces still ends.
                 detail={
-                    **own_cluster,
                     "name": [{"prefix": prefix} for prefix in name_prefixes(environment)],
                     "state": ["COMPLETED", "FAILED", "CANCELLED", "INTERRUPTED"],
                 },
@@ -122,7 +121,6 @@ class BatchFollowing(Construct):
                 source=["aws.emr"],
                 detail_type=["EMR Cluster State Change"],
                 detail={
-                    **own_cluster,
                     "name": [cluster.name],
                     "state": ["TERMINATED", "TERMINATED_WITH_ERRORS"],
                 },

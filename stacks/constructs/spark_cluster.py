@@ -28,12 +28,7 @@ from stacks.sections.cluster import ClusterConfig
 from tidelake.contract import lake as layout
 from tidelake.contract.network import EMR_POLICY_TAG
 
-_ADD_STEPS = (
-    "elasticmapreduce:AddJobFlowSteps",
-    "elasticmapreduce:DescribeCluster",
-    "elasticmapreduce:ListSteps",
-)
-_FOLLOW_STEPS = ("elasticmapreduce:DescribeStep",)
+_ADD_STEPS = ("elasticmapreduce:AddJobFlowSteps", "elasticmapreduce:DescribeCluster")
 _TAG = "aws:ResourceTag/Environment"
 _REQUESTED_TAG = "aws:RequestTag/Environment"
 
@@ -101,13 +96,15 @@ class SparkCluster(Construct):
 
     def grant_submit_steps(self, grantee: iam.IGrantable) -> None:
         """Let the grantee add steps to this cluster, and launch it where it is on demand."""
-        self._grant(grantee, "SubmitSteps", *_ADD_STEPS)
+        self._grant(grantee, "SubmitSteps", *_ADD_STEPS, cluster_id=self.cluster_id)
+        # Also of a cluster that was replaced: batches that it took along are looked for there.
+        self._grant(grantee, "FindSteps", "elasticmapreduce:ListSteps")
         if self._launch is not None:
             self._grant_launch(grantee, self._launch)
 
     def grant_follow_steps(self, grantee: iam.IGrantable) -> None:
-        """Let the grantee look at the steps of this cluster."""
-        self._grant(grantee, "FollowSteps", *_FOLLOW_STEPS)
+        """Let the grantee look at the steps of this cluster, and of those that it replaced."""
+        self._grant(grantee, "FollowSteps", "elasticmapreduce:DescribeStep")
 
     def _spec(self, config: ClusterConfig, network: PrivateNetwork, lake: DataLake) -> ClusterSpec:
         release = RELEASES[config.release_label]
@@ -142,15 +139,17 @@ class SparkCluster(Construct):
         cluster.node.add_dependency(network, self._node_role, self._service_role)
         return cluster.ref
 
-    def _grant(self, grantee: iam.IGrantable, sid: str, *actions: str) -> None:
-        """On the cluster; on demand, on those that bear the environment's tag."""
-        on_demand = self.cluster_id is None
+    def _grant(
+        self, grantee: iam.IGrantable, sid: str, *actions: str, cluster_id: str | None = None
+    ) -> None:
+        """On one cluster, or else on all that bear the environment's tag."""
+        tagged = {"StringEquals": {_TAG: self._environment}}
         grantee.grant_principal.add_to_principal_policy(
             iam.PolicyStatement(
                 sid=sid,
                 actions=list(actions),
-                resources=[self._arn("*" if self.cluster_id is None else self.cluster_id)],
-                conditions={"StringEquals": {_TAG: self._environment}} if on_demand else None,
+                resources=[self._arn("*" if cluster_id is None else cluster_id)],
+                conditions=tagged if cluster_id is None else None,
             )
         )
 

@@ -318,13 +318,40 @@ def test_trigger_may_add_steps_to_this_cluster_alone(persistent: Synthesis) -> N
     assert statement["Action"] == [
         "elasticmapreduce:AddJobFlowSteps",
         "elasticmapreduce:DescribeCluster",
-        "elasticmapreduce:ListSteps",
     ]
     assert statement["Resource"]["Fn::Join"][1][-2] == ":cluster/"
     assert "Ref" in statement["Resource"]["Fn::Join"][1][-1]
     text = json.dumps(statements_of(persistent, "TriggerSubmitRole"))
     assert "RunJobFlow" not in text
     assert "PassRole" not in text
+
+
+@pytest.mark.parametrize(
+    ("role", "action"),
+    [
+        ("TriggerSubmitRole", "elasticmapreduce:ListSteps"),
+        ("BatchesOutcomeRole", "elasticmapreduce:DescribeStep"),
+        ("BatchesSweepRole", "elasticmapreduce:DescribeStep"),
+    ],
+)
+def test_steps_of_a_cluster_that_was_replaced_may_still_be_looked_at(
+    role: str, action: str, persistent: Synthesis
+) -> None:
+    [statement] = [s for s in statements_of(persistent, role) if s["Action"] == action]
+    assert statement["Resource"]["Fn::Join"][1][-1] == ":cluster/*"
+    assert statement["Condition"] == {
+        "StringEquals": {"aws:ResourceTag/Environment": persistent.environment}
+    }
+
+
+def test_batches_of_a_cluster_that_was_replaced_are_still_heard_of(persistent: Synthesis) -> None:
+    rules = [
+        rule["Properties"]["EventPattern"]["detail"]
+        for rule in persistent.documents[StackRole.PROCESSING]["Resources"].values()
+        if rule["Type"] == "AWS::Events::Rule"
+        and rule["Properties"].get("EventPattern", {}).get("source") == ["aws.emr"]
+    ]
+    assert [sorted(detail) for detail in rules] == [["name", "state"], ["name", "state"]]
 
 
 def test_trigger_on_demand_may_launch_and_feed_clusters_of_its_environment_alone(
