@@ -99,6 +99,28 @@ def test_a_record_that_is_a_valid_event_goes_back_as_it_was(lake: ALake, stream:
     assert stream.events == [event("a")]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\xff no JSON",
+        b"[]",
+        b"[" * 100_000,
+        b'{"rawData": 7, "arrivalTimestamp": "now"}',
+        b'{"rawData": "\xc3\xa9", "arrivalTimestamp": 1e999}',
+    ],
+    ids=["bytes", "list", "deep", "other types", "no base64"],
+)
+def test_a_line_that_is_no_record_is_left_and_counted(
+    line: bytes, lake: ALake, stream: Stream
+) -> None:
+    lake.files.write(ERRORS, line + b"\n")
+
+    report = run(lake, stream)
+
+    assert (report.found, dict(report.left)) == (1, {"record: is not in its object": 1})
+    assert check_lake(lake.files, lake.tables, Period()).unreplayed_failures == 1
+
+
 def test_a_second_replay_sends_nothing(lake: ALake, stream: Stream) -> None:
     put_failed(lake, json.dumps(event("a")).encode())
     run(lake, stream)

@@ -7,11 +7,11 @@ from, and lists the places in it whose records are back on the data stream.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from tidelake.contract.lake import ERROR_PREFIX, QUARANTINE_TABLE, REPLAY_PREFIX
 from tidelake.lake.files import LakeFiles, plain_uri
@@ -64,7 +64,8 @@ def failed_records(files: LakeFiles, since: datetime | None = None) -> Iterator[
 
     Firehose writes a JSON object a line, with the record in base64 under `rawData`, whatever
     failed: "Handling errors for data format conversion" and "Handle failure in data
-    transformation" of its developer guide.
+    transformation" of its developer guide. A line that is no such object is a record of which
+    nothing is known.
     """
     for key in files.sizes(ERROR_PREFIX):
         for place, line in enumerate(files.read(key).splitlines()):
@@ -75,20 +76,34 @@ def failed_records(files: LakeFiles, since: datetime | None = None) -> Iterator[
 
 
 def _failed_record(uri: str, place: int, line: bytes) -> SetAside:
-    document = json.loads(line)
+    document = _document(line)
     code = document.get("lastErrorCode", document.get("errorCode", "unknown"))
     try:
         raw = base64.b64decode(document["rawData"], validate=True)
-    except (KeyError, binascii.Error):
+    except (KeyError, TypeError, ValueError):
         raw = None
-    arrived = document.get("arrivalTimestamp", 0)
     return SetAside(
         uri=uri,
         place=place,
         raw=raw,
         reason=str(code),
-        at=datetime.fromtimestamp(int(arrived) / 1000, UTC),
+        at=_moment(document.get("arrivalTimestamp", 0)),
     )
+
+
+def _document(line: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _moment(milliseconds: Any) -> datetime:
+    try:
+        return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(0, UTC)
 
 
 def quarantined_rows(tables: CuratedTables, since: datetime | None = None) -> Iterator[SetAside]:
