@@ -81,7 +81,7 @@ class OnDemandCluster:
 
     def find(self) -> str:
         known = self._table.cluster()
-        if known.cluster_id and _state(self._clients.emr, known.cluster_id) in OPEN_CLUSTER:
+        if known.cluster_id and self._takes_steps(known.cluster_id):
             return known.cluster_id
         now = self._table.now()
         if known.lease_until > now:
@@ -97,6 +97,16 @@ class OnDemandCluster:
         # Where this write is lost, the next invocation finds the cluster by its name.
         self._table.save_cluster(replace(mine, cluster_id=cluster_id, lease_until=0))
         return cluster_id
+
+    def _takes_steps(self, cluster_id: str) -> bool:
+        try:
+            return _state(self._clients.emr, cluster_id) in OPEN_CLUSTER
+        except ClientError as error:
+            # The policy goes by a tag, which a cluster that EMR has forgotten bears no more. Should
+            # it be there after all, it is found by its name.
+            if error.response["Error"]["Code"] != "AccessDeniedException":
+                raise
+            return False
 
     def _running(self) -> str | None:
         """A cluster of the name that takes steps, from a launch whose reply was lost."""
