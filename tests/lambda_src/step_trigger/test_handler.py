@@ -301,11 +301,12 @@ def test_deferred_messages_are_hidden_together_for_longer_each_time(
         RawObject("lake", "streaming-data/a", "v1", 0),
         RawObject("lake", "streaming-data/_SUCCESS", "v1", 10),
         RawObject("lake", "streaming-data/.hidden", "v1", 10),
+        RawObject("lake", "streaming-data/notes.txt", "v1", 10),
         RawObject("lake", "streaming-data/year=2026/", "v1", 10),
         RawObject("lake", "processed-data/a", "v1", 10),
         RawObject("another", "streaming-data/a", "v1", 10),
     ],
-    ids=["empty", "marker", "hidden", "folder", "another zone", "another bucket"],
+    ids=["empty", "marker", "hidden", "no Parquet", "folder", "another zone", "another bucket"],
 )
 def test_trigger_ignores_and_counts_what_is_no_raw_object(
     ignored: RawObject, handle: Handle, log_lines: LogLines
