@@ -72,6 +72,23 @@ def test_wrong_usage_is_said_in_one_line(
 
 
 @pytest.mark.parametrize(
+    ("option", "allowed"),
+    [
+        ("--rate=x", "x is not allowed; allowed: 1 or more"),
+        ("--bad=x", "x is not allowed; allowed: 0% to 100%"),
+        ("--late=nan", "nan is not allowed; allowed: 0% to 100%"),
+        ("--drain-seconds=x", "x is not allowed; allowed: 0 or more seconds"),
+    ],
+)
+def test_an_argument_that_is_no_number_is_refused_by_its_own_rule(
+    option: str, allowed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["simulate", option])
+    assert allowed in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     "text", ["30s", "15m", "2h", "1d", "2026-01-31T08", "2026-01-31T08:00:00Z"]
 )
 def test_a_time_to_begin_at_is_an_age_or_a_moment(text: str) -> None:
@@ -80,7 +97,9 @@ def test_a_time_to_begin_at_is_an_age_or_a_moment(text: str) -> None:
     assert parsed.start.timestamp < datetime.now(UTC)
 
 
-@pytest.mark.parametrize("text", ["", "x", "5", "5w", "-5m", "9999-01-01Z"])
+@pytest.mark.parametrize(
+    "text", ["", "x", "5", "5w", "-5m", "9999-01-01Z", "999999d", "0001-01-01T00+14:00"]
+)
 def test_another_time_to_begin_at_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.main(["tail", f"--since={text}"])

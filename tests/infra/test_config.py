@@ -211,6 +211,11 @@ REFUSALS = [
         "daily",
     ),
     (
+        {"maintenance": {"schedule": "rate(0 days)"}},
+        "environments.dev.maintenance.schedule",
+        "rate(0 days)",
+    ),
+    (
         {"cluster": {"mode": "on_demand", "scaling": "yarn_memory"}},
         "environments.dev.cluster.scaling",
         "yarn_memory",

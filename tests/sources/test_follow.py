@@ -48,6 +48,7 @@ class Run:
     patterns: tuple[str, ...] = ("app.log",)
     found: list[LineOutcome] = field(default_factory=list)
     lost: list[FileMark] = field(default_factory=list)
+    refused: list[Path] = field(default_factory=list)
     now: float = 0.0
     on_line: Callable[[int], object] = lambda _: None
 
@@ -71,6 +72,7 @@ class Run:
                 positions,
                 stop=lambda: ended,
                 on_loss=self.lost.append,
+                on_refused=self.refused.append,
                 clock=lambda: self.now,
                 sleep=sleep,
             )
@@ -107,6 +109,26 @@ def test_lines_are_read_as_they_come(run: Run, log: Path) -> None:
     log.write_text(lines(1, 2))
     assert run.follow(append(log, line(3)), append(log, line(4))) == [1, 2, 3, 4]
     assert [found.position for found in run.found] == [1, 2, 3, 4]
+
+
+def test_a_file_is_followed_whose_name_looks_like_a_pattern(tmp_path: Path) -> None:
+    run = Run(tmp_path, patterns=("app[1].log",))
+    (tmp_path / "app[1].log").write_text(lines(1, 2))
+    assert run.follow() == [1, 2]
+
+
+def test_a_file_that_may_not_be_read_is_told_once_and_read_once_it_may(
+    run: Run, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.write_text(lines(1, 2))
+
+    def refuse(path: Path) -> bool:
+        raise PermissionError(f"no permission to read {path}")
+
+    # Permissions do not hold for root, who may run the tests.
+    monkeypatch.setattr("tidelake.sources.follow.is_compressed", refuse)
+    assert run.follow(lambda: None, lambda: None, monkeypatch.undo) == [1, 2]
+    assert run.refused == [log]
 
 
 def test_followed_lines_have_the_ids_of_the_same_file_read_at_once(run: Run, log: Path) -> None:

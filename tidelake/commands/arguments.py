@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -43,24 +44,33 @@ def add_command(
 
 def positive(text: str) -> int:
     """An argument that counts: 1 or more."""
-    number = int(text)
+    # At most what an index of a sequence can be.
+    number = int(text) if re.fullmatch(r"[0-9]{1,18}", text) else 0
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not allowed; allowed: 1 or more")
     return number
 
 
+def number_of(text: str) -> float:
+    """A number for an argument's own rule to judge; what is none is NaN, which no range holds."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
 def moment(text: str) -> datetime:
     """A time so long ago, such as 2h, or in ISO 8601, such as 2026-11-22T10; UTC by default."""
-    age = re.fullmatch(r"(\d{1,6})([smhd])", text)
-    if age is not None:
-        return datetime.now(UTC) - _AGES[age[2]] * int(age[1])
+    age = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
     try:
+        if age is not None:
+            return datetime.now(UTC) - _AGES[age[2]] * int(age[1])
         found = datetime.fromisoformat(text)
-    except ValueError:
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(
             f"{text!r} is not allowed; allowed: 30s, 15m, 2h, 1d or a time such as 2026-11-22T10"
         ) from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def add_environment(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,6 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from tidelake.contract.lake import ERROR_PREFIX, QUARANTINE_TABLE, REPLAY_PREFIX
 from tidelake.lake.files import LakeFiles, plain_uri
@@ -31,6 +30,10 @@ class SetAside:
     raw: bytes | None
     reason: str
     at: datetime
+
+
+_UNKNOWN_TIME = datetime.max.replace(tzinfo=UTC)
+"""Of what says no time: within any period that is asked for, so that it is counted."""
 
 
 class Markers:
@@ -64,8 +67,7 @@ def failed_records(files: LakeFiles, since: datetime | None = None) -> Iterator[
 
     Firehose writes a JSON object a line, with the record in base64 under `rawData`, whatever
     failed: "Handling errors for data format conversion" and "Handle failure in data
-    transformation" of its developer guide. A line that is no such object is a record of which
-    nothing is known.
+    transformation" of its developer guide.
     """
     for key in files.sizes(ERROR_PREFIX):
         for place, line in enumerate(files.read(key).splitlines()):
@@ -76,34 +78,18 @@ def failed_records(files: LakeFiles, since: datetime | None = None) -> Iterator[
 
 
 def _failed_record(uri: str, place: int, line: bytes) -> SetAside:
-    document = _document(line)
-    code = document.get("lastErrorCode", document.get("errorCode", "unknown"))
+    """A line of the zone; one that Firehose did not write keeps no other from being replayed."""
+    try:
+        document = json.loads(line)
+        code = document.get("lastErrorCode", document.get("errorCode", "unknown"))
+        at = datetime.fromtimestamp(int(document.get("arrivalTimestamp", 0)) / 1000, UTC)
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+        return SetAside(uri=uri, place=place, raw=None, reason="unreadable", at=_UNKNOWN_TIME)
     try:
         raw = base64.b64decode(document["rawData"], validate=True)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, ValueError, TypeError):
         raw = None
-    return SetAside(
-        uri=uri,
-        place=place,
-        raw=raw,
-        reason=str(code),
-        at=_moment(document.get("arrivalTimestamp", 0)),
-    )
-
-
-def _document(line: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _moment(milliseconds: Any) -> datetime:
-    try:
-        return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
-    except (TypeError, ValueError, OverflowError, OSError):
-        return datetime.fromtimestamp(0, UTC)
+    return SetAside(uri=uri, place=place, raw=raw, reason=str(code), at=at)
 
 
 def quarantined_rows(tables: CuratedTables, since: datetime | None = None) -> Iterator[SetAside]:
