@@ -7,6 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from lambda_src.batches.clients import Clients
 from tidelake.contract.errors import TidelakeError
 
 OPEN_CLUSTER = ("STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING")
@@ -22,14 +23,10 @@ class StepRefusedError(TidelakeError):
 
 
 class EmrSteps:
-    """Steps through a boto3 client of EMR that tries nothing twice.
+    """Steps of whatever cluster. ClientError and timeouts are passed on, unless said otherwise."""
 
-    A second try of AddJobFlowSteps after a lost reply would be a second step. ClientError and
-    timeouts are passed on, unless said otherwise.
-    """
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
 
     def active_names(self, cluster_id: str) -> list[str]:
         """The names of the steps that are pending or running."""
@@ -61,7 +58,7 @@ class EmrSteps:
             "HadoopJarStep": {"Jar": "command-runner.jar", "Args": list(arguments)},
         }
         try:
-            reply = self._client.add_job_flow_steps(JobFlowId=cluster_id, Steps=[step])
+            reply = self._clients.emr_once.add_job_flow_steps(JobFlowId=cluster_id, Steps=[step])
         except ClientError as error:
             if error.response["Error"]["Code"] in _REFUSALS:
                 raise StepRefusedError(f"cluster {cluster_id} took no step {name}") from error
@@ -71,7 +68,7 @@ class EmrSteps:
     def status(self, cluster_id: str, step_id: str) -> Mapping[str, Any] | None:
         """A step's status; None where EMR does not know the step, or no longer."""
         try:
-            reply = self._client.describe_step(ClusterId=cluster_id, StepId=step_id)
+            reply = self._clients.emr.describe_step(ClusterId=cluster_id, StepId=step_id)
         except ClientError as error:
             if error.response["Error"]["Code"] in _REFUSALS:
                 return None
@@ -81,6 +78,7 @@ class EmrSteps:
 
     def _list(self, cluster_id: str, **filters: object) -> Iterator[Mapping[str, Any]]:
         """Newest first, a page at a time, as far as they are asked for."""
-        pages = self._client.get_paginator("list_steps").paginate(ClusterId=cluster_id, **filters)
+        listing = self._clients.emr.get_paginator("list_steps")
+        pages = listing.paginate(ClusterId=cluster_id, **filters)
         for page in pages:
             yield from page["Steps"]

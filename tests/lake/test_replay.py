@@ -103,12 +103,13 @@ def test_a_line_that_is_none_of_firehose_is_counted_and_keeps_no_other_back(
     lake: ALake, stream: Stream
 ) -> None:
     put_failed(lake, json.dumps(event("a")).encode())
-    for number, line in enumerate((b"{", b"[]", b"\xff", b'{"arrivalTimestamp": null}')):
+    deep = b"[" * 100_000
+    for number, line in enumerate((b"{", b"[]", b"\xff", deep, b'{"arrivalTimestamp": null}')):
         lake.files.write(f"{ERRORS}-by-hand-{number}", line + b"\n")
     report = run(lake, stream)
     assert stream.ids == ["a"]
-    assert (report.found, report.replayed) == (5, 1)
-    assert report.left == {"record: is not in its object": 4}
+    assert (report.found, report.replayed) == (6, 1)
+    assert report.left == {"record: is not in its object": 5}
 
 
 def test_a_second_replay_sends_nothing(lake: ALake, stream: Stream) -> None:

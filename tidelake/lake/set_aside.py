@@ -83,7 +83,7 @@ def _failed_record(uri: str, place: int, line: bytes) -> SetAside:
         document = json.loads(line)
         code = document.get("lastErrorCode", document.get("errorCode", "unknown"))
         at = datetime.fromtimestamp(int(document.get("arrivalTimestamp", 0)) / 1000, UTC)
-    except (ValueError, TypeError, AttributeError, OverflowError):
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return SetAside(uri=uri, place=place, raw=None, reason="unreadable", at=_UNKNOWN_TIME)
     try:
         raw = base64.b64decode(document["rawData"], validate=True)
