@@ -28,7 +28,7 @@ MAX_AGGREGATED_EVENT_BYTES = 10_240
 """A larger event travels alone: packing it would save little and copy much."""
 
 GATHERED_EVENTS = 4_000
-"""How many events are gathered before they are packed: enough to fill records of many shards."""
+"""How many events are gathered before they are sent: enough to fill records of many shards."""
 
 _RECORD_FRAMING_BYTES = 12
 """At most what the message adds to an event of such a size."""

@@ -24,9 +24,10 @@ it, only 1,000 KiB (Firehose quotas)."""
 class BatchPolicy:
     """When a batch is sent, and how much may wait.
 
-    A batch goes as soon as it has `max_records` events, or `max_bytes` with their keys, or is
-    `linger_seconds` old. While `max_waiting_events`, or `max_waiting_bytes` of them, are held in
-    memory, those under way included, no new batch begins: `put` blocks.
+    A batch goes as soon as it has `max_records` events, or `max_bytes` of them, or is
+    `linger_seconds` old. A call keeps to the same limits, the keys included. While
+    `max_waiting_events`, or `max_waiting_bytes` of them, are held in memory, those under way
+    included, no new batch begins: `put` blocks.
     """
 
     max_records: int = MAX_BATCH_RECORDS
