@@ -143,7 +143,11 @@ class SparkCluster(Construct):
         return cluster.ref
 
     def _grant(self, grantee: iam.IGrantable, sid: str, *actions: str) -> None:
-        """On the cluster; on demand, on those that bear the environment's tag."""
+        """On the cluster; on demand, on those that bear the environment's tag.
+
+        `aws:ResourceTag` is a condition key of EMR's resource type `cluster` ("Actions, resources,
+        and condition keys for Amazon Elastic MapReduce", Service Authorization Reference).
+        """
         on_demand = self.cluster_id is None
         grantee.grant_principal.add_to_principal_policy(
             iam.PolicyStatement(
