@@ -18,7 +18,7 @@ from stacks.constructs.spark_cluster import SparkCluster
 from stacks.constructs.step_trigger import StepQueues
 from stacks.sections.trigger import TriggerConfig
 from tidelake.contract.settings import StepOutcomeSettings, SweepSettings
-from tidelake.contract.steps import name_prefixes
+from tidelake.contract.steps import name_prefix
 
 _TIMEOUT_SECONDS = 60
 _SWEEP_SECONDS = 300
@@ -108,7 +108,7 @@ class BatchFollowing(Construct):
                 detail_type=["EMR Step Status Change"],
                 detail={
                     **own_cluster,
-                    "name": [{"prefix": prefix} for prefix in name_prefixes(environment)],
+                    "name": [{"prefix": name_prefix(environment)}],
                     "state": ["COMPLETED", "FAILED", "CANCELLED", "INTERRUPTED"],
                 },
             ),
