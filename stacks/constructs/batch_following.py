@@ -61,6 +61,7 @@ class BatchFollowing(Construct):
             dead_letters_url=queues.dead_letters.queue_url,
             cluster_name=cluster.name,
             most_failures=config.step_attempts,
+            retry_seconds=config.retry_seconds,
             claim_days=config.claim_days,
         )
         self.outcome = PipelineFunction(

@@ -54,9 +54,6 @@ class RawFolder:
     def uri(self) -> str:
         return f"s3://{self.bucket}/{self.prefix}"
 
-    def __str__(self) -> str:
-        return self.uri if self.days is None else f"{self.uri} {self.days}"
-
     def objects(self, s3: Any) -> list[str]:
         """The URIs of the objects, empty ones left out, as the job finds them.
 
@@ -106,9 +103,10 @@ def backfill(
     """
     days = folder.days
     what = folder.bucket if days is None else f"{days.first}-{days.end}"
+    title = f"backfill {folder.uri if days is None else days}"
     job = JobStep(
         name=asked_for_name(environment, BACKFILL, what),
-        title=f"backfill {folder}",
+        title=title,
         script=Output.BACKFILL_URL,
         arguments=(
             *("--raw", folder.uri),
