@@ -37,7 +37,7 @@ TOOLCHAIN := .tidelake/toolchain.json
 PIP       := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 PIP_PIN   := pip==26.3
 
-.PHONY: help setup demo test test-spark4 soak bench lint bootstrap synth diff deploy destroy lock clean
+.PHONY: help setup demo test test-spark4 soak bench lint on-aws bootstrap synth diff deploy destroy lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -95,8 +95,11 @@ demo: $(RUNTIME) $(TOOLCHAIN)
 # jsii, under the CDK, takes the Node that stands on PATH: here the one that the set-up found.
 WITH_NODE = PATH="$$($(BIN)/tidelake local setup --print-path):$$PATH"
 
+# Files are shared out among workers, each with a local AWS and a Spark of its own.
+WORKERS = -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 test: setup
-	@$(WITH_NODE) $(BIN)/pytest
+	@$(WITH_NODE) $(BIN)/pytest $(WORKERS)
 
 test-spark4: $(SPARK4)
 	@$(dir $(SPARK4))bin/python -m pytest tests/spark_jobs --ignore tests/spark_jobs/test_processes.py
@@ -120,10 +123,14 @@ CDK = $(WITH_NODE) node_modules/.bin/cdk --no-notices
 synth: $(RUNTIME) $(TOOLCHAIN)
 	@$(CDK) synth --quiet -c environment=$(ENV)
 
-bootstrap: $(RUNTIME) $(TOOLCHAIN)
+# An account would be charged for what is meant for this machine, and `destroy` would not find it.
+on-aws:
+	@[ "$(ENV)" != local ] || { echo "ENV=local runs on this machine: \`make demo KEEP=1\` deploys it; give another ENV" >&2; exit 2; }
+
+bootstrap: on-aws $(RUNTIME) $(TOOLCHAIN)
 	@arguments=$$($(BIN)/python -m stacks.bootstrap $(ENV)) && $(CDK) bootstrap $$arguments -c environment=$(ENV)
 
-diff deploy: $(RUNTIME) $(TOOLCHAIN)
+diff deploy: on-aws $(RUNTIME) $(TOOLCHAIN)
 	@$(CDK) $@ --all -c environment=$(ENV)
 
 destroy: $(RUNTIME) $(TOOLCHAIN)

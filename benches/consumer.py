@@ -1,19 +1,20 @@
 """The consumer against a plain loop of boto3, and de-aggregation against AWS's library.
 
 Both readers get the same pages from a server that costs next to nothing, and parse every event.
-Both de-aggregators begin with the bytes of a record and end with the bytes of each event.
+Both de-aggregators begin with the bytes of a record, or with its base64 as Lambda hands it over,
+and end with the bytes of each event.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from typing import Any
 
 import boto3
 from aws_kinesis_agg.aggregator import RecordAggregator
-from aws_kinesis_agg.deaggregator import iter_deaggregate_records
+from aws_kinesis_agg.deaggregator import deaggregate_records, iter_deaggregate_records
 
 from benches.harness import Sample, Target, interleaved, report, timed
 from benches.harness.canned_stream import PAGE_RECORDS, canned_stream, event
@@ -33,6 +34,7 @@ LEAST = 3.0
 def main() -> int:
     """Measure, report, and return the exit status."""
     packed = _packed()
+    encoded = b64encode(packed).decode()
     with canned_stream(PAGES) as endpoint:
         client = _client(endpoint)
         medians = interleaved(
@@ -41,11 +43,13 @@ def main() -> int:
                 "plain get_records + json.loads": lambda: timed(lambda: _plain(client)),
                 "de-aggregation": lambda: timed(lambda: _deaggregate(packed)),
                 "aws-kinesis-agg": lambda: timed(lambda: _library(packed)),
+                "de-aggregation, base64": lambda: timed(lambda: _deaggregate_base64(encoded)),
+                "aws-kinesis-agg, base64": lambda: timed(lambda: _library_base64(encoded)),
             },
             rounds=ROUNDS,
         )
     counts = dict.fromkeys(medians, PAGES * PAGE_RECORDS)
-    counts |= dict.fromkeys(("de-aggregation", "aws-kinesis-agg"), PACKED * REPEATS)
+    counts |= {name: PACKED * REPEATS for name in medians if "agg" in name}
     rows = [_row(name, sample, counts[name]) for name, sample in medians.items()]
     plain, ours = medians["plain get_records + json.loads"], medians["consumer"]
     library, own = medians["aws-kinesis-agg"], medians["de-aggregation"]
@@ -123,6 +127,29 @@ def _library(packed: bytes) -> None:
     }
     for _ in range(REPEATS):
         singles = iter_deaggregate_records([record], "Boto3")
+        blobs = [b64decode(single["kinesis"]["data"]) for single in singles]
+        _require(len(blobs) == PACKED)
+
+
+def _deaggregate_base64(encoded: str) -> None:
+    for _ in range(REPEATS):
+        records = deaggregate(b64decode(encoded))
+        _require(records is not None and len(records) == PACKED)
+
+
+def _library_base64(encoded: str) -> None:
+    record = dict.fromkeys(
+        ("eventVersion", "eventSource", "eventID", "eventName", "awsRegion"), ""
+    ) | dict.fromkeys(("invokeIdentityArn", "eventSourceARN"), "")
+    kinesis = {
+        "kinesisSchemaVersion": "1.0",
+        "partitionKey": "a",
+        "sequenceNumber": "1",
+        "approximateArrivalTimestamp": 1.0,
+        "data": encoded,
+    }
+    for _ in range(REPEATS):
+        singles = deaggregate_records([{**record, "kinesis": kinesis}])
         blobs = [b64decode(single["kinesis"]["data"]) for single in singles]
         _require(len(blobs) == PACKED)
 

@@ -6,11 +6,11 @@
 For each Iceberg table of the database: small files become files of the target size, with what
 merges deleted left out; snapshots older than the limit are expired, the current one never; files
 that no snapshot knows are removed once they are older than the limit. Readers and merges go on
-meanwhile: a compaction that loses a race is tried again, and one that loses every time leaves the
-table to the next run, and the other tables are maintained all the same.
+meanwhile: a compaction that loses a race is tried again. A table that loses every time, or fails
+otherwise, is left to the next run, and the other tables are maintained all the same.
 
-Prints one line of JSON a table with its counts. Exit status 0; 1 with the traceback and one line on
-the error output when a table could not be maintained; 2 when a limit is refused.
+Prints one line of JSON a table with its counts. Exit status 0; 1 with the tracebacks and one line
+on the error output when a table could not be maintained; 2 when a limit is refused.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -59,25 +60,23 @@ class Maintained:
 def maintain(spark: SparkSession, database: str, limits: Limits, now: datetime) -> list[Maintained]:
     """Maintain every Iceberg table of the database; returns what was done to each.
 
-    Raises PipelineError, once the other tables are done, if one lost every race.
+    Raises PipelineError, once the other tables are done, if one lost every race or failed.
     """
     listed = spark.sql(f"SHOW TABLES IN {CATALOG}.{database}").collect()
     done: list[Maintained] = []
-    lost: list[str] = []
+    problems: list[str] = []
     for name in sorted(row["tableName"] for row in listed):
         try:
             maintained = _maintain_table(Tables(spark, database), name, limits, now)
         except Exception as error:
-            if not is_conflict(error):
-                raise
-            lost.append(name)
+            traceback.print_exception(error)
+            why = "other commits came first each time" if is_conflict(error) else _first_line(error)
+            problems.append(f"{name}: {why}")
             continue
         sys.stdout.write(json.dumps(asdict(maintained)) + "\n")
         done.append(maintained)
-    if lost:
-        raise PipelineError(
-            f"other commits came first each time at {', '.join(lost)}; the next run takes them up"
-        )
+    if problems:
+        raise PipelineError(f"{'; '.join(problems)}; the next run takes them up")
     return done
 
 
@@ -115,6 +114,10 @@ def _maintain_table(tables: Tables, name: str, limits: Limits, now: datetime) ->
         expired_snapshots=len(before - after),
         orphan_files=len(orphans),
     )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
 
 
 def _call(spark: SparkSession, procedure: str) -> list[Row]:

@@ -79,8 +79,8 @@ _WILDCARDS = (
     _resource(
         ":cluster/[*]",
         (_SUBMIT, *_FOLLOW),
-        "A cluster on demand has no id before it is launched; a condition on the environment's tag "
-        "narrows it.",
+        "A cluster on demand has no id before it is launched, and one that was replaced may have "
+        "steps to look up; a condition on the environment's tag narrows it.",
     ),
     _resource(
         "Resource::[*]",

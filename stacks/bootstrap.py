@@ -29,7 +29,7 @@ def bootstrap_arguments(config: EnvironmentConfig) -> list[str]:
 
 def main(arguments: Sequence[str]) -> int:
     """Print the arguments on one line; exit status 2 where the configuration is refused."""
-    [environment] = arguments
+    environment = " ".join(arguments)
     environments = json.loads(_CDK_JSON.read_text())["context"]["environments"]
     try:
         config = EnvironmentConfig.from_values(environment, environments)

@@ -26,6 +26,14 @@ settings.load_profile("busy")
 PROJECT_DIR = Path(__file__).parents[1]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where workers share the files out among them, the long ones come first: none is waited for
+    at the end."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: item.path not in slow)
+
+
 @dataclass(frozen=True)
 class LocalAwsUnderTest:
     """The running local AWS, and clients for it."""

@@ -37,6 +37,7 @@ from tidelake.contract.errors import (
     LocalAwsError,
     PipelineError,
     TidelakeError,
+    TransportError,
 )
 
 COMMANDS = (
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if parsed.debug:
             errors.print_exception()
         _say(errors, str(error))
-        return EXIT_FAILED if isinstance(error, FAILURES) else EXIT_REFUSED
+        return EXIT_FAILED if _is_failure(error) else EXIT_REFUSED
     except KeyboardInterrupt:
         errors.print("tidelake: interrupted")
         return EXIT_INTERRUPTED
@@ -80,6 +81,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(errors, f"{type(error).__name__}: {error} (--debug shows where)")
         return EXIT_FAILED
     return status
+
+
+def _is_failure(error: TidelakeError) -> bool:
+    """A call that may work later failed; one that names a stream that is not there is refused."""
+    may_work_later = isinstance(error, TransportError) and error.retryable
+    return may_work_later or isinstance(error, FAILURES)
 
 
 def _say(console: Console, text: str) -> None:

@@ -35,8 +35,13 @@ class Clients:
 
     @cached_property
     def emr(self) -> Any:
-        """Tries nothing twice: a second AddJobFlowSteps or RunJobFlow would be a second step or
-        cluster, where the reply to the first was lost."""
+        """For looking things up, patiently: EMR throttles whoever asks after many steps at once."""
+        return self._client("emr", 5)
+
+    @cached_property
+    def emr_once(self) -> Any:
+        """For AddJobFlowSteps and RunJobFlow, which it tries once: where the reply to the first
+        try was lost, a second would be a second step or cluster."""
         return self._client("emr", 1)
 
     @cached_property

@@ -7,6 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from lambda_src.batches.clients import Clients
 from tidelake.contract.errors import TidelakeError
 
 OPEN_CLUSTER = ("STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING")
@@ -22,27 +23,30 @@ class StepRefusedError(TidelakeError):
 
 
 class EmrSteps:
-    """Steps through a boto3 client of EMR that tries nothing twice.
+    """Steps of whatever cluster. ClientError and timeouts are passed on, unless said otherwise."""
 
-    A second try of AddJobFlowSteps after a lost reply would be a second step. ClientError and
-    timeouts are passed on, unless said otherwise.
-    """
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
 
     def active_names(self, cluster_id: str) -> list[str]:
         """The names of the steps that are pending or running."""
         return [step["Name"] for step in self._list(cluster_id, StepStates=_ACTIVE)]
 
     def find(self, cluster_id: str, name: str, *, since: int) -> str | None:
-        """The id of the newest step of that name, whatever its state, submitted after `since`."""
-        for step in self._list(cluster_id):
-            if step["Name"] == name:
-                return str(step["Id"])
-            created = step["Status"]["Timeline"]["CreationDateTime"].timestamp()
-            if created < since - _CLOCK_SKEW_SECONDS:
-                return None
+        """The id of the newest step of that name, whatever its state, submitted after `since`.
+
+        None, too, where EMR no longer knows the cluster, two months after its end.
+        """
+        try:
+            for step in self._list(cluster_id):
+                if step["Name"] == name:
+                    return str(step["Id"])
+                created = step["Status"]["Timeline"]["CreationDateTime"].timestamp()
+                if created < since - _CLOCK_SKEW_SECONDS:
+                    return None
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _REFUSALS:
+                raise
         return None
 
     def add(self, cluster_id: str, name: str, arguments: Sequence[str]) -> str:
@@ -54,7 +58,7 @@ class EmrSteps:
             "HadoopJarStep": {"Jar": "command-runner.jar", "Args": list(arguments)},
         }
         try:
-            reply = self._client.add_job_flow_steps(JobFlowId=cluster_id, Steps=[step])
+            reply = self._clients.emr_once.add_job_flow_steps(JobFlowId=cluster_id, Steps=[step])
         except ClientError as error:
             if error.response["Error"]["Code"] in _REFUSALS:
                 raise StepRefusedError(f"cluster {cluster_id} took no step {name}") from error
@@ -64,7 +68,7 @@ class EmrSteps:
     def status(self, cluster_id: str, step_id: str) -> Mapping[str, Any] | None:
         """A step's status; None where EMR does not know the step, or no longer."""
         try:
-            reply = self._client.describe_step(ClusterId=cluster_id, StepId=step_id)
+            reply = self._clients.emr.describe_step(ClusterId=cluster_id, StepId=step_id)
         except ClientError as error:
             if error.response["Error"]["Code"] in _REFUSALS:
                 return None
@@ -74,6 +78,7 @@ class EmrSteps:
 
     def _list(self, cluster_id: str, **filters: object) -> Iterator[Mapping[str, Any]]:
         """Newest first, a page at a time, as far as they are asked for."""
-        pages = self._client.get_paginator("list_steps").paginate(ClusterId=cluster_id, **filters)
+        listing = self._clients.emr.get_paginator("list_steps")
+        pages = listing.paginate(ClusterId=cluster_id, **filters)
         for page in pages:
             yield from page["Steps"]

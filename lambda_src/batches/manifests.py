@@ -31,8 +31,12 @@ class Manifests:
             ContentType="application/json",
         )
 
-    def read(self, batch_id: str) -> Manifest:
-        reply = self._client.get_object(Bucket=self._bucket, Key=manifest_key(batch_id))
+    def read(self, batch_id: str) -> Manifest | None:
+        """A batch's manifest; None where it has expired, or somebody deleted it."""
+        try:
+            reply = self._client.get_object(Bucket=self._bucket, Key=manifest_key(batch_id))
+        except self._client.exceptions.NoSuchKey:
+            return None
         return Manifest.from_json(reply["Body"].read().decode())
 
     def result(self, batch_id: str) -> Mapping[str, int]:

@@ -23,7 +23,7 @@ from tidelake.contract.steps import CURATE
 from tidelake.contract.trigger_messages import retry_body, submit_body
 
 MOST_ATTEMPTS = 10
-"""Attempts of one batch in all, those that ended with their cluster included."""
+"""Attempts of one batch until it is set aside, those that ended with their cluster included."""
 MOST_SPLITS = 3
 """So that a batch that fails as a whole becomes at most eight."""
 _LONGEST_DELAY_SECONDS = 900
@@ -76,17 +76,23 @@ class Outcomes:
         if state == "COMPLETED":
             return self._complete(batch)
         reason = _reason(status)
-        ended = replace(batch, reason=reason, failures=batch.failures + (state == "FAILED"))
+        ended = replace(
+            batch,
+            reason=reason,
+            failures=batch.failures + (state == "FAILED"),
+            interruptions=batch.interruptions + (state != "FAILED"),
+        )
         step = {"batch": batch.batch_id, "attempt": batch.attempt, "step": batch.step_id}
         log("step did not complete", level="ERROR", **step, state=state, why=reason)
         counts = self._go_on(ended)
         return {Metric.STEPS_FAILED: 1, **counts} if counts is not None else {}
 
     def _complete(self, batch: Batch) -> Counts:
+        # Read first: what fails after the batch is done is not counted another time.
+        result = self._manifests.result(batch.batch_id) if batch.job == CURATE else {}
         if self._table.save(replace(batch, state=BatchState.DONE, reason="")) is None:
             return {}
         counts: Counts = {Metric.STEPS_COMPLETED: 1}
-        result = self._manifests.result(batch.batch_id) if batch.job == CURATE else {}
         for name, metric in (
             ("events", Metric.EVENTS_CURATED),
             ("duplicates", Metric.EVENTS_DUPLICATE),
@@ -103,9 +109,11 @@ class Outcomes:
             # The schedule runs it again, and tables that were not maintained are still right.
             done = self._table.save(replace(batch, state=BatchState.DONE))
             return None if done is None else {}
-        if batch.failures < self._most_failures and batch.attempt < MOST_ATTEMPTS:
+        if batch.failures + batch.interruptions >= MOST_ATTEMPTS:
+            return self._set_aside(batch)
+        if batch.failures < self._most_failures:
             return self._try_again(batch)
-        if batch.splits < MOST_SPLITS and batch.objects > 1 and batch.attempt < MOST_ATTEMPTS:
+        if batch.splits < MOST_SPLITS and batch.objects > 1:
             return self._split(batch)
         return self._set_aside(batch)
 
@@ -121,7 +129,10 @@ class Outcomes:
 
         A half that cannot be tried more often than it fails comes to its own end sooner.
         """
-        halves = [self._half(batch, part) for part in self._manifests.read(batch.batch_id).halves()]
+        manifest = self._manifests.read(batch.batch_id)
+        if manifest is None:
+            return self._set_aside(replace(batch, reason=f"{batch.reason}; its manifest is gone"))
+        halves = [self._half(batch, part) for part in manifest.halves()]
         if self._table.save(replace(batch, state=BatchState.SPLIT)) is None:
             return None
         for half in halves:
@@ -138,7 +149,7 @@ class Outcomes:
             failures=self._most_failures - 1,
             splits=whole.splits + 1,
             objects=len(manifest.objects),
-            cluster_id=whole.cluster_id,
+            cluster_id="",
             owner=whole.owner,
             lease_until=0,
             recorded_at=now,
@@ -168,11 +179,12 @@ class Outcomes:
 
 
 def next_attempt(batch: Batch, now: int) -> Batch:
-    """The batch, to be submitted again under its next name."""
+    """The batch, to be submitted again under its next name, which no cluster has a step of yet."""
     return replace(
         batch,
         state=BatchState.RECORDED,
         attempt=batch.attempt + 1,
+        cluster_id="",
         step_id="",
         lease_until=0,
         recorded_at=now,

@@ -34,7 +34,7 @@ RecordT = TypeVar("RecordT", bound=Record)
 
 
 class BatchTable:
-    """Reads and writes the items of `items.py`; every read by key is strongly consistent.
+    """Reads and writes the items of `batch_items.py`; every read by key is strongly consistent.
 
     `client` is a boto3 client of DynamoDB, whose ClientError is passed on; `clock` gives seconds
     since 1970.

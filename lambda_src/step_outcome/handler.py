@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lambda_src.batches.clients import Clients
-from lambda_src.batches.following import Following
+from lambda_src.batches.following import Followed, Following
 from lambda_src.batches.outcomes import Counts
 from lambda_src.telemetry import log, publish
 from tidelake.contract.batch_items import BatchState
@@ -28,14 +28,15 @@ def handler(event: Mapping[str, Any], _context: object) -> None:
     """
     following = _following()
     kind, detail = event["detail-type"], event["detail"]
-    counts: Counts = {}
+    followed = Followed()
     if kind == _STEP_EVENT:
-        counts = step_changed(following, detail)
+        followed.counts = step_changed(following, detail)
     elif kind == _CLUSTER_EVENT and detail["name"] == following.settings.cluster_name:
-        counts = cluster_ended(following, detail)
+        followed = cluster_ended(following, detail)
     log("event handled", kind=kind, cluster=detail["clusterId"], state=detail["state"])
-    if counts:
-        publish(counts, environment=following.settings.environment)
+    if followed.counts:
+        publish(followed.counts, environment=following.settings.environment)
+    followed.require_all()
 
 
 def step_changed(following: Following[StepOutcomeSettings], detail: Mapping[str, Any]) -> Counts:
@@ -68,15 +69,16 @@ def _ended(detail: Mapping[str, Any]) -> Counts:
     return {Metric.STEPS_FAILED: 1}
 
 
-def cluster_ended(following: Following[StepOutcomeSettings], detail: Mapping[str, Any]) -> Counts:
+def cluster_ended(following: Following[StepOutcomeSettings], detail: Mapping[str, Any]) -> Followed:
     """Follow all batches that a cluster took along."""
-    counts = following.follow_each(
+    followed = following.follow_each(
         batch
         for batch in following.table.batches(BatchState.SUBMITTED)
         if batch.cluster_id == detail["clusterId"]
     )
-    failed = detail["state"] == "TERMINATED_WITH_ERRORS"
-    return {**counts, Metric.CLUSTERS_FAILED: 1} if failed else counts
+    if detail["state"] == "TERMINATED_WITH_ERRORS":
+        followed.counts[Metric.CLUSTERS_FAILED] = 1
+    return followed
 
 
 @functools.cache

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
+from lambda_src.batches.clients import Clients
 from lambda_src.batches.emr_steps import OPEN_CLUSTER
 from lambda_src.batches.table import BatchTable
 from lambda_src.telemetry import log
@@ -64,7 +65,7 @@ class OnDemandCluster:
 
     def __init__(
         self,
-        emr: Any,
+        clients: Clients,
         table: BatchTable,
         *,
         name: str,
@@ -72,7 +73,7 @@ class OnDemandCluster:
         launch_request: Callable[[], str],
     ) -> None:
         self.launched = 0
-        self._emr = emr
+        self._clients = clients
         self._table = table
         self._name = name
         self._lease_seconds = lease_seconds
@@ -80,7 +81,7 @@ class OnDemandCluster:
 
     def find(self) -> str:
         known = self._table.cluster()
-        if known.cluster_id and _state(self._emr, known.cluster_id) in OPEN_CLUSTER:
+        if known.cluster_id and self._takes_steps(known.cluster_id):
             return known.cluster_id
         now = self._table.now()
         if known.lease_until > now:
@@ -97,9 +98,20 @@ class OnDemandCluster:
         self._table.save_cluster(replace(mine, cluster_id=cluster_id, lease_until=0))
         return cluster_id
 
+    def _takes_steps(self, cluster_id: str) -> bool:
+        try:
+            return _state(self._clients.emr, cluster_id) in OPEN_CLUSTER
+        except ClientError as error:
+            # The policy goes by a tag, which a cluster that EMR has forgotten bears no more. Should
+            # it be there after all, it is found by its name.
+            if error.response["Error"]["Code"] != "AccessDeniedException":
+                raise
+            return False
+
     def _running(self) -> str | None:
         """A cluster of the name that takes steps, from a launch whose reply was lost."""
-        pages = self._emr.get_paginator("list_clusters").paginate(ClusterStates=list(OPEN_CLUSTER))
+        listing = self._clients.emr.get_paginator("list_clusters")
+        pages = listing.paginate(ClusterStates=list(OPEN_CLUSTER))
         for page in pages:
             for cluster in page["Clusters"]:
                 if cluster["Name"] == self._name:
@@ -108,7 +120,7 @@ class OnDemandCluster:
 
     def _launch(self, mine: ClusterLaunch) -> str:
         try:
-            reply = self._emr.run_job_flow(**json.loads(self._launch_request()))
+            reply = self._clients.emr_once.run_job_flow(**json.loads(self._launch_request()))
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] >= _SERVER_FAILED:
                 raise

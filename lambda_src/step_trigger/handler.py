@@ -47,7 +47,7 @@ class Deployed:
 
     @cached_property
     def steps(self) -> EmrSteps:
-        return EmrSteps(self._clients.emr)
+        return EmrSteps(self._clients)
 
     @cached_property
     def manifests(self) -> Manifests:
@@ -67,7 +67,7 @@ class Deployed:
         if settings.cluster_id:
             return PersistentCluster(self._clients.emr, settings.cluster_id)
         return OnDemandCluster(
-            self._clients.emr,
+            self._clients,
             self.table,
             name=settings.cluster_name,
             lease_seconds=settings.lease_seconds,

@@ -75,8 +75,8 @@ def _notified(record: Mapping[str, Any]) -> RawObject:
     s3 = _typed(record, "s3", Mapping)
     created = _typed(s3, "object", Mapping)
     return RawObject(
-        bucket=_typed(_typed(s3, "bucket", Mapping), "name", str),
-        key=unquote_plus(_typed(created, "key", str)),
+        bucket=_text(_typed(s3, "bucket", Mapping), "name"),
+        key=unquote_plus(_text(created, "key")),
         version_id=_version(created, "versionId"),
         size=_typed(created, "size", int),
     )
@@ -85,8 +85,8 @@ def _notified(record: Mapping[str, Any]) -> RawObject:
 def _from_event_bridge(detail: Mapping[str, Any]) -> RawObject:
     created = _typed(detail, "object", Mapping)
     return RawObject(
-        bucket=_typed(_typed(detail, "bucket", Mapping), "name", str),
-        key=_typed(created, "key", str),
+        bucket=_text(_typed(detail, "bucket", Mapping), "name"),
+        key=_text(created, "key"),
         version_id=_version(created, "version-id"),
         size=_typed(created, "size", int),
     )
@@ -94,7 +94,17 @@ def _from_event_bridge(detail: Mapping[str, Any]) -> RawObject:
 
 def _version(created: Mapping[str, Any], name: str) -> str:
     """The version's id; a bucket without versions has none."""
-    return str(_typed(created, name, str)) if name in created else ""
+    return _text(created, name) if name in created else ""
+
+
+def _text(document: Mapping[str, Any], name: str) -> str:
+    """Text that can be written as UTF-8: JSON may hold halves of characters."""
+    value: str = _typed(document, name, str)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise MalformedMessageError(f"{name} is no valid text") from None
+    return value
 
 
 def _typed(document: Mapping[str, Any], name: str, kind: type) -> Any:

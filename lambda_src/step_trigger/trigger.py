@@ -133,8 +133,8 @@ class Trigger:
         if batch is None:
             return
         if isinstance(command, Retry) and batch.state is BatchState.SET_ASIDE:
-            again = replace(next_attempt(batch, self._table.now()), failures=0, splits=0)
-            batch = self._table.save(again)
+            again = next_attempt(batch, self._table.now())
+            batch = self._table.save(replace(again, failures=0, interruptions=0, splits=0))
             if batch is None:
                 return
         if isinstance(command, Submit) and batch.attempt != command.attempt:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import os
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from lambda_src.stream_counter.counting import MostKinds, UnreadableRecordError, kinds_in
+from lambda_src.stream_counter.counting import UnreadableRecordError, kinds_in
 from lambda_src.telemetry import log, publish_events
 from tidelake.contract.settings import StreamCounterSettings
 
@@ -21,7 +22,7 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, list[dict[s
     that record is alone, and then sets it aside; so its neighbours are counted.
     """
     records = event["Records"]
-    counts = MostKinds()
+    counts: Counter[tuple[str, str]] = Counter()
     done = 0
     for record in records:
         try:
@@ -31,10 +32,10 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, list[dict[s
                 log("record is unreadable", level="ERROR", reason=str(error), record=_id(record))
                 raise
             break
-        counts.add(kinds)
+        counts.update(kinds)
         done += 1
-    publish_events(counts.by_kind, environment=_settings().environment)
-    log("batch counted", records=done, failed=len(records) - done, events=counts.total)
+    publish_events(counts, environment=_settings().environment)
+    log("batch counted", records=done, failed=len(records) - done, events=counts.total())
     return {
         "batchItemFailures": [{"itemIdentifier": number} for number in _numbers(records[done:])]
     }

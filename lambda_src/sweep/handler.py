@@ -27,20 +27,24 @@ _COMPARED_AT_ONCE = 1_000
 
 
 def handler(_event: Mapping[str, Any], _context: object) -> None:
-    """Sweep once; errors are raised, and the next sweep starts anew.
+    """Sweep once; errors are raised at the end, and the next sweep starts anew.
 
     EMR's events are sent at best effort, and a message may be lost on the way to a queue: what the
     other two functions are told of is here looked for. Everything that it asks for may be asked
-    for twice.
+    for twice. EMR is asked last, so that what needs no EMR is found while it does not answer.
     """
     sweep = _following()
     submitted = list(sweep.table.batches(BatchState.SUBMITTED))
     recorded = list(sweep.table.batches(BatchState.RECORDED))
-    counts = sweep.follow_each(submitted)
     resubmitted = _ask_for_steps(sweep, recorded)
     forgotten = _ask_for_objects(sweep)
     overdue = sum(1 for batch in [*submitted, *recorded] if _is_overdue(sweep, batch))
-    counts |= {Metric.OBJECTS_FORGOTTEN: forgotten, Metric.BATCHES_OVERDUE: overdue}
+    followed = sweep.follow_each(submitted)
+    counts = {
+        **followed.counts,
+        Metric.OBJECTS_FORGOTTEN: forgotten,
+        Metric.BATCHES_OVERDUE: overdue,
+    }
     log(
         "swept",
         submitted=len(submitted),
@@ -48,8 +52,10 @@ def handler(_event: Mapping[str, Any], _context: object) -> None:
         resubmitted=resubmitted,
         forgotten=forgotten,
         overdue=overdue,
+        unfollowed=len(followed.failed),
     )
     publish(counts, environment=sweep.settings.environment)
+    followed.require_all()
 
 
 def _ask_for_steps(sweep: Following[SweepSettings], recorded: list[Batch]) -> int:

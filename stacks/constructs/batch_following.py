@@ -94,11 +94,11 @@ class BatchFollowing(Construct):
             queues.grant_send(function)
             cluster.grant_follow_steps(function)
         lake.grant_list_versions(self.sweep)
-        self._listen(cluster, environment)
+        self._listen(cluster.name, environment)
         _every(self, config.sweep_minutes, self.sweep)
 
-    def _listen(self, cluster: SparkCluster, environment: str) -> None:
-        own_cluster = {} if cluster.cluster_id is None else {"clusterId": [cluster.cluster_id]}
+    def _listen(self, cluster_name: str, environment: str) -> None:
+        """By names, not by the cluster's id: one that was replaced has steps to tell of, too."""
         target = targets.LambdaFunction(self.outcome)
         events.Rule(
             self,
@@ -108,7 +108,6 @@ class BatchFollowing(Construct):
                 source=["aws.emr"],
                 detail_type=["EMR Step Status Change"],
                 detail={
-                    **own_cluster,
                     "name": [{"prefix": name_prefix(environment)}],
                     "state": ["COMPLETED", "FAILED", "CANCELLED", "INTERRUPTED"],
                 },
@@ -123,8 +122,7 @@ class BatchFollowing(Construct):
                 source=["aws.emr"],
                 detail_type=["EMR Cluster State Change"],
                 detail={
-                    **own_cluster,
-                    "name": [cluster.name],
+                    "name": [cluster_name],
                     "state": ["TERMINATED", "TERMINATED_WITH_ERRORS"],
                 },
             ),

@@ -143,7 +143,7 @@ def _volumes(config: ClusterConfig) -> emr.CfnCluster.EbsConfigurationProperty:
 
 
 def _memory_rules(config: ClusterConfig) -> emr.CfnCluster.AutoScalingPolicyProperty | None:
-    if config.scaling != "yarn_memory" or not config.scales:
+    if not config.scales_by_memory:
         return None
     return emr.CfnCluster.AutoScalingPolicyProperty(
         constraints=emr.CfnCluster.ScalingConstraintsProperty(

@@ -58,8 +58,14 @@ def _grant_sessions(role: iam.Role) -> None:
     )
 
 
-def service_role(scope: Construct, nodes: iam.IRole, key: kms.IKey) -> iam.Role:
-    """The role by which EMR starts nodes, and encrypts their volumes with `key`."""
+def service_role(
+    scope: Construct, nodes: iam.IRole, key: kms.IKey, *, rules: iam.IRole | None, spot: bool
+) -> iam.Role:
+    """The role by which EMR starts nodes, and encrypts their volumes with `key`.
+
+    EMR's policy lets it pass on roles of the default names alone. `rules` is the role of own
+    scaling rules; `spot` says whether nodes are bought so.
+    """
     role = iam.Role(
         scope,
         "ServiceRole",
@@ -69,14 +75,15 @@ def service_role(scope: Construct, nodes: iam.IRole, key: kms.IKey) -> iam.Role:
             iam.ManagedPolicy.from_aws_managed_policy_name("service-role/AmazonEMRServicePolicy_v2")
         ],
     )
-    role.add_to_policy(
-        iam.PolicyStatement(
-            sid="GiveNodesTheirRole",
-            actions=["iam:PassRole"],
-            resources=[nodes.role_arn],
-            conditions={"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
+    role.add_to_policy(pass_role("GiveNodesTheirRole", nodes, "ec2.amazonaws.com"))
+    if rules is not None:
+        role.add_to_policy(
+            pass_role("GiveRulesTheirRole", rules, "application-autoscaling.amazonaws.com")
         )
-    )
+    if spot:
+        role.add_to_policy(
+            create_linked_role(scope, "spot.amazonaws.com", "AWSServiceRoleForEC2Spot")
+        )
     grant_encrypt_disks(key, role)
     role.add_to_policy(
         iam.PolicyStatement(
@@ -87,6 +94,32 @@ def service_role(scope: Construct, nodes: iam.IRole, key: kms.IKey) -> iam.Role:
         )
     )
     return role
+
+
+def pass_role(sid: str, role: iam.IRole, service: str) -> iam.PolicyStatement:
+    """Let one role be handed to one service, and to no other."""
+    return iam.PolicyStatement(
+        sid=sid,
+        actions=["iam:PassRole"],
+        resources=[role.role_arn],
+        conditions={"StringEquals": {"iam:PassedToService": service}},
+    )
+
+
+def create_linked_role(scope: Construct, service: str, name: str) -> iam.PolicyStatement:
+    """Let a service make the role of its own that it lacks where an account first uses it."""
+    arn = cdk.Stack.of(scope).format_arn(
+        service="iam",
+        region="",
+        resource="role",
+        resource_name=f"aws-service-role/{service}/{name}",
+    )
+    return iam.PolicyStatement(
+        sid="MakeLinkedRole",
+        actions=["iam:CreateServiceLinkedRole"],
+        resources=[arn],
+        conditions={"StringEquals": {"iam:AWSServiceName": service}},
+    )
 
 
 def grant_encrypt_disks(key: kms.IKey, grantee: iam.IGrantable) -> None:

@@ -12,8 +12,10 @@ from constructs import Construct
 
 from stacks.constructs.cluster_capacity import cluster_instances, managed_scaling
 from stacks.constructs.cluster_roles import (
+    create_linked_role,
     grant_encrypt_disks,
     node_role,
+    pass_role,
     scaling_role,
     service_role,
 )
@@ -28,12 +30,8 @@ from stacks.sections.cluster import ClusterConfig
 from tidelake.contract import lake as layout
 from tidelake.contract.network import EMR_POLICY_TAG
 
-_ADD_STEPS = (
-    "elasticmapreduce:AddJobFlowSteps",
-    "elasticmapreduce:DescribeCluster",
-    "elasticmapreduce:ListSteps",
-)
-_FOLLOW_STEPS = ("elasticmapreduce:DescribeStep",)
+_EMR = "elasticmapreduce.amazonaws.com"
+_ADD_STEPS = ("elasticmapreduce:AddJobFlowSteps", "elasticmapreduce:DescribeCluster")
 _TAG = "aws:ResourceTag/Environment"
 _REQUESTED_TAG = "aws:RequestTag/Environment"
 
@@ -62,7 +60,14 @@ class SparkCluster(Construct):
         self._node_role = node_role(self, certificates_uri=config.certificates_uri)
         lake.grant_process(self._node_role)
         grant_encrypt_disks(lake.key, self._node_role)
-        self._service_role = service_role(self, self._node_role, lake.key)
+        self._scaling_role = scaling_role(self) if config.scales_by_memory else None
+        self._service_role = service_role(
+            self,
+            self._node_role,
+            lake.key,
+            rules=self._scaling_role,
+            spot=config.task_instances > 0,
+        )
         spec = self._spec(config, network, lake)
         _warn_of_experiments(self, config.release_label)
         self.cluster_id: str | None = None
@@ -100,14 +105,26 @@ class SparkCluster(Construct):
         )
 
     def grant_submit_steps(self, grantee: iam.IGrantable) -> None:
-        """Let the grantee add steps to this cluster, and launch it where it is on demand."""
-        self._grant(grantee, "SubmitSteps", *_ADD_STEPS)
+        """Let the grantee add steps to this cluster, and launch it where it is on demand.
+
+        Which steps are there already it may see on any cluster of the environment: a batch may
+        have one on a cluster that was replaced since.
+        """
+        if self.cluster_id is None:
+            self._grant_by_tag(grantee, "SubmitSteps", *_ADD_STEPS)
+        else:
+            iam.Grant.add_to_principal(
+                grantee=grantee,
+                actions=list(_ADD_STEPS),
+                resource_arns=[self._arn(self.cluster_id)],
+            )
+        self._grant_by_tag(grantee, "FindSteps", "elasticmapreduce:ListSteps")
         if self._launch is not None:
             self._grant_launch(grantee, self._launch)
 
     def grant_follow_steps(self, grantee: iam.IGrantable) -> None:
-        """Let the grantee look at the steps of this cluster."""
-        self._grant(grantee, "FollowSteps", *_FOLLOW_STEPS)
+        """Let the grantee look at steps of the environment's clusters, replaced ones included."""
+        self._grant_by_tag(grantee, "FollowSteps", "elasticmapreduce:DescribeStep")
 
     def _spec(self, config: ClusterConfig, network: PrivateNetwork, lake: DataLake) -> ClusterSpec:
         release = RELEASES[config.release_label]
@@ -115,7 +132,6 @@ class SparkCluster(Construct):
             self, "Security", key=lake.key, certificates_uri=config.certificates_uri
         )
         profile = iam.InstanceProfile(self, "NodeProfile", role=self._node_role)
-        own_rules = config.scaling == "yarn_memory" and config.scales
         return ClusterSpec(
             name=self.name,
             release_label=config.release_label,
@@ -123,7 +139,9 @@ class SparkCluster(Construct):
             configurations=cluster_configurations(lake.bucket, python=release.python),
             instances=cluster_instances(config, network),
             managed_scaling=managed_scaling(config),
-            auto_scaling_role=scaling_role(self).role_name if own_rules else None,
+            auto_scaling_role=(
+                None if self._scaling_role is None else self._scaling_role.role_name
+            ),
             security_configuration=security.ref,
             job_flow_role=profile.instance_profile_name,
             service_role=self._service_role.role_name,
@@ -142,48 +160,54 @@ class SparkCluster(Construct):
         cluster.node.add_dependency(network, self._node_role, self._service_role)
         return cluster.ref
 
-    def _grant(self, grantee: iam.IGrantable, sid: str, *actions: str) -> None:
-        """On the cluster; on demand, on those that bear the environment's tag.
+    def _grant_by_tag(self, grantee: iam.IGrantable, sid: str, *actions: str) -> None:
+        """On the clusters that bear the environment's tag, whatever their ids.
 
         `aws:ResourceTag` is a condition key of EMR's resource type `cluster` ("Actions, resources,
         and condition keys for Amazon Elastic MapReduce", Service Authorization Reference).
         """
-        on_demand = self.cluster_id is None
         grantee.grant_principal.add_to_principal_policy(
             iam.PolicyStatement(
                 sid=sid,
                 actions=list(actions),
-                resources=[self._arn("*" if self.cluster_id is None else self.cluster_id)],
-                conditions={"StringEquals": {_TAG: self._environment}} if on_demand else None,
+                resources=[self._arn("*")],
+                conditions={"StringEquals": {_TAG: self._environment}},
             )
         )
 
     def _grant_launch(self, grantee: iam.IGrantable, launch: ssm.StringParameter) -> None:
         """RunJobFlow and ListClusters take no narrower resource ("Actions, resources, and
-        condition keys for Amazon EMR"); what is launched has to bear the environment's tag."""
-        tagged = {"StringEquals": {_REQUESTED_TAG: self._environment}}
-        statements = {
-            "LaunchCluster": (["elasticmapreduce:RunJobFlow"], ["*"], tagged),
-            "FindCluster": (["elasticmapreduce:ListClusters"], ["*"], None),
-            "TagCluster": (["elasticmapreduce:AddTags"], [self._arn("*")], tagged),
-            "ReadLaunch": (["ssm:GetParameter"], [launch.parameter_arn], None),
-            "GiveServiceItsRole": (
-                ["iam:PassRole"],
-                [self._service_role.role_arn],
-                _passed_to("elasticmapreduce.amazonaws.com"),
+        condition keys for Amazon EMR"); what is launched has to bear the environment's tag.
+
+        A cluster gets its end by idleness before it has tags, so that this alone is also allowed
+        where there is none ("Using an auto-termination policy" in the EMR management guide).
+        """
+        requested = {"StringEquals": {_REQUESTED_TAG: self._environment}}
+        tagged_if_at_all = {"StringEqualsIfExists": {_TAG: self._environment}}
+        any_cluster = self._arn("*")
+        for sid, action, resource, conditions in (
+            ("LaunchCluster", "elasticmapreduce:RunJobFlow", "*", requested),
+            ("FindCluster", "elasticmapreduce:ListClusters", "*", None),
+            ("TagCluster", "elasticmapreduce:AddTags", any_cluster, requested),
+            (
+                "EndIdleCluster",
+                "elasticmapreduce:PutAutoTerminationPolicy",
+                any_cluster,
+                tagged_if_at_all,
             ),
-            "GiveNodesTheirRole": (
-                ["iam:PassRole"],
-                [self._node_role.role_arn],
-                _passed_to("ec2.amazonaws.com"),
-            ),
-        }
-        for sid, (actions, resources, conditions) in statements.items():
+            ("ReadLaunch", "ssm:GetParameter", launch.parameter_arn, None),
+        ):
             grantee.grant_principal.add_to_principal_policy(
                 iam.PolicyStatement(
-                    sid=sid, actions=actions, resources=resources, conditions=conditions
+                    sid=sid, actions=[action], resources=[resource], conditions=conditions
                 )
             )
+        for statement in (
+            pass_role("GiveServiceItsRole", self._service_role, _EMR),
+            pass_role("GiveNodesTheirRole", self._node_role, "ec2.amazonaws.com"),
+            create_linked_role(self, _EMR, "AWSServiceRoleForEMRCleanup"),
+        ):
+            grantee.grant_principal.add_to_principal_policy(statement)
 
     def _arn(self, cluster_id: str) -> str:
         return cdk.Stack.of(self).format_arn(
@@ -199,7 +223,3 @@ def _warn_of_experiments(scope: Construct, label: str) -> None:
             f"{label} is experimental: the job is tried on Spark {release.spark}, and not yet on "
             "this release.",
         )
-
-
-def _passed_to(service: str) -> dict[str, dict[str, str]]:
-    return {"StringEquals": {"iam:PassedToService": service}}

@@ -107,6 +107,11 @@ class ClusterConfig:
     def scales(self) -> bool:
         return self.maximum_instances > self.fewest_instances
 
+    @property
+    def scales_by_memory(self) -> bool:
+        """Whether own rules add and remove nodes."""
+        return self.scales and self.scaling == "yarn_memory"
+
     def problems(self) -> Iterator[tuple[str, object, str]]:
         if self.release_label not in RELEASES:
             refused = "; ".join(f"{label} {why}" for label, why in REFUSED_RELEASES.items())

@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stacks.options import option
+from tidelake.contract import lake
+from tidelake.contract.schema import SOURCES
 
+_CURATED = {
+    *(source.table for source in SOURCES.values()),
+    *(lake.HOURLY_TABLE, lake.PATHS_TABLE, lake.DEVICES_TABLE, lake.SESSIONS_TABLE),
+    *(lake.CURRENT_ROWS_TABLE, lake.QUARANTINE_TABLE, lake.LEDGER_TABLE),
+}
+"""The tables that the Spark job makes in the same database."""
 _CATALOG_NAME = r"[a-z0-9_]{1,255}"
 _CATALOG_NAME_TEXT = "1 to 255 lowercase letters, digits and underscores"
 
@@ -73,3 +81,5 @@ class LakeConfig:
     def problems(self) -> Iterator[tuple[str, object, str]]:
         if self.last_year < self.first_year:
             yield "last_year", self.last_year, f"first_year ({self.first_year}) or later"
+        if self.raw_table_name in _CURATED:
+            yield "raw_table_name", self.raw_table_name, "a name that no curated table has"

@@ -14,7 +14,7 @@ class MaintenanceConfig:
     schedule: str = option(
         "cron(30 2 * * ? *)",
         "When a maintenance step is asked for, in UTC; empty for never.",
-        pattern=r"(cron\(\S+( \S+){5}\)|rate\(\d+ (minutes?|hours?|days?)\))?",
+        pattern=r"(cron\(\S+( \S+){5}\)|rate\([1-9]\d* (minutes?|hours?|days?)\))?",
         pattern_text="empty, or an expression of EventBridge Scheduler, such as rate(1 days)",
     )
     target_file_mib: int = option(

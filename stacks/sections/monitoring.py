@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from stacks.options import option
 from stacks.sections.logs import LOG_RETENTION_DAYS
 
+_MOST_BUDGET_EMAILS = 10
+"""Subscribers by e-mail of one notification ("NotificationWithSubscribers", AWS Budgets API)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class MonitoringConfig:
@@ -57,6 +60,9 @@ class MonitoringConfig:
     def problems(self) -> Iterator[tuple[str, object, str]]:
         if self.monthly_budget_usd and not self.alarm_emails:
             yield "monthly_budget_usd", self.monthly_budget_usd, "0 where alarm_emails is empty"
+        if self.monthly_budget_usd and len(self.alarm_emails) > _MOST_BUDGET_EMAILS:
+            allowed = f"at most {_MOST_BUDGET_EMAILS} where monthly_budget_usd is set"
+            yield "alarm_emails", list(self.alarm_emails), allowed
 
 
 @dataclass(frozen=True, kw_only=True)

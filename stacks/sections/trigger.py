@@ -57,9 +57,10 @@ class TriggerConfig:
     longest_deferral_seconds: int = option(
         1_800,
         "Longest that work waits between two looks at a cluster that takes none; so long that "
-        "waiting alone makes no dead letter within the 14 days of the queue.",
+        "waiting alone makes no dead letter within the 14 days of the queue. SQS hides a message "
+        "for 12 hours from its receive on, and no longer.",
         minimum=60,
-        maximum=43_200,
+        maximum=39_600,
     )
     step_attempts: int = option(
         3,

@@ -119,6 +119,9 @@ class FakeStream:
             index += position.type == "AFTER_SEQUENCE_NUMBER"
         else:
             assert position.timestamp is not None
+            if position.timestamp.timestamp() > self.clock():
+                code = "InvalidArgumentException"
+                raise TransportError("GetShardIterator", stream, code, retryable=False)
             index = bisect_left([record.arrived for record in records], position.timestamp)
         return self._iterator(shard_id, index)
 

@@ -10,7 +10,8 @@ KEY_SPACE = 2**128
 
 
 class StreamApi:
-    """One stream named `events`. After an update it stays UPDATING for so many looks at it."""
+    """One stream named `events`. After an update it stays UPDATING for so many looks at it, and
+    before that is seen as it was for `stale_polls` looks."""
 
     def __init__(
         self,
@@ -19,6 +20,7 @@ class StreamApi:
         mode: str = "PROVISIONED",
         status: str = "ACTIVE",
         updating_polls: int = 0,
+        stale_polls: int = 0,
         updates_left: int = 10,
         retention_hours: int = 24,
     ) -> None:
@@ -26,14 +28,22 @@ class StreamApi:
         self.mode = mode
         self.updates: list[int] = []
         self.retention_hours = retention_hours
+        self._seen_shards = shards
+        self._stale_polls = stale_polls
+        self._stale_left = 0
         self._updating_polls = updating_polls
         self._polls_left = updating_polls if status == "UPDATING" else 0
         self._updates_left = updates_left
 
     def describe_stream_summary(self, **query: str) -> dict[str, Any]:
         self._check("DescribeStreamSummary", query)
-        status = "UPDATING" if self._polls_left else "ACTIVE"
-        self._polls_left = max(0, self._polls_left - 1)
+        if self._stale_left:
+            self._stale_left -= 1
+            status = "ACTIVE"
+        else:
+            self._seen_shards = self.shards
+            status = "UPDATING" if self._polls_left else "ACTIVE"
+            self._polls_left = max(0, self._polls_left - 1)
         return {
             "StreamDescriptionSummary": {
                 "StreamName": "events",
@@ -47,7 +57,9 @@ class StreamApi:
 
     def list_shards(self, **query: str) -> dict[str, Any]:
         self._check("ListShards", query)
-        bounds = [KEY_SPACE * number // self.shards for number in range(self.shards + 1)]
+        bounds = [
+            KEY_SPACE * number // self._seen_shards for number in range(self._seen_shards + 1)
+        ]
         return {
             "Shards": [
                 {
@@ -58,7 +70,7 @@ class StreamApi:
                     },
                     "SequenceNumberRange": {"StartingSequenceNumber": "1"},
                 }
-                for number in range(self.shards)
+                for number in range(self._seen_shards)
             ]
         }
 
@@ -75,6 +87,7 @@ class StreamApi:
         self.shards = target
         self._updates_left -= 1
         self._polls_left = self._updating_polls
+        self._stale_left = self._stale_polls
 
     def increase_stream_retention_period(self, **query: Any) -> None:
         assert query["RetentionPeriodHours"] > self.retention_hours

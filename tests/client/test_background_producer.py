@@ -17,11 +17,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.client.fake_stream import FakeStream
-from tidelake.client.batching import BatchPolicy, Entry
+from tidelake.client.batching import BatchPolicy
 from tidelake.client.dead_letters import DeadLetterFile, read_dead_letters
 from tidelake.client.options import ProducerOptions
 from tidelake.client.producer import Producer
+from tidelake.client.receipts import ReceiptFile
+from tidelake.client.records import Entry
 from tidelake.client.retry import RetryPolicy
+from tidelake.client.spool import Spool
 from tidelake.client.statistics import DeliveryReport, SourceStatistics
 from tidelake.client.transport import Outcome, Record
 from tidelake.contract.deaggregation import deaggregate
@@ -348,6 +351,45 @@ def test_receipts_hold_every_accepted_event_and_no_refused_one(
             producer.put(event(number))
         producer.put({"event_id": "refused", "value": float("nan")})
     assert (tmp_path / "receipts.txt").read_text() == "id-0\nid-1\nid-2\n"
+
+
+@pytest.mark.parametrize("aggregate", [False, True])
+def test_an_event_that_the_full_disk_of_the_spool_refused_is_neither_sent_nor_counted(
+    aggregate: bool, tmp_path: Path, dead_letters: DeadLetterFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = BlockedStream()
+    options = ProducerOptions(spool=tmp_path / "spool", aggregate=aggregate)
+    producer = Producer(stream, "events", dead_letters, options)
+    producer.put(event(1))
+    monkeypatch.setattr(Spool, "append", refused_by_a_full_disk)
+    with pytest.raises(DeliveryError, match="No space left"):
+        producer.put(event(2))
+    assert producer.statistics == {"web_log": SourceStatistics(accepted=1)}
+    monkeypatch.undo()
+    producer.put(event(3))
+    stream.opened.set()
+    assert producer.close() == DeliveryReport(delivered=2, dead_lettered=0)
+    assert ids(stream) == ["id-1", "id-3"]
+
+
+def test_an_event_that_the_full_disk_of_the_receipts_refused_is_neither_sent_nor_counted(
+    tmp_path: Path, dead_letters: DeadLetterFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = FakeStream()
+    options = ProducerOptions(receipts=tmp_path / "receipts.txt")
+    producer = Producer(stream, "events", dead_letters, options)
+    monkeypatch.setattr(ReceiptFile, "add", refused_by_a_full_disk)
+    with pytest.raises(DeliveryError, match="No space left"):
+        producer.put(event(1))
+    monkeypatch.undo()
+    assert producer.statistics == {}
+    producer.put(event(2))
+    assert producer.close() == DeliveryReport(delivered=1, dead_lettered=0)
+    assert ids(stream) == ["id-2"]
+
+
+def refused_by_a_full_disk(*_: object) -> None:
+    raise DeliveryError("it cannot be written: No space left on device")
 
 
 # The end

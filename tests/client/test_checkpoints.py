@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
@@ -83,17 +83,20 @@ def test_latest_is_pinned_when_an_application_begins(tmp_path: Path) -> None:
     stream = FakeStream(shards=2)
     stream.clock.now = datetime.now(UTC).timestamp() - 100
     put(stream, *range(4))
+    stream.clock.now += 101
     assert run(stream, tmp_path / "c.json", start=LATEST) == []
-    stream.clock.now += 200
+    stream.clock.now += 100
     put(stream, 5)
     assert run(stream, tmp_path / "c.json", start=LATEST) == [b"5"]
 
 
 def test_children_of_a_split_are_read_from_their_start_whatever_the_origin(tmp_path: Path) -> None:
     stream = FakeStream(shards=1)
-    a_day_on = datetime.fromtimestamp(stream.clock(), UTC) + timedelta(days=1)
-    run(stream, tmp_path / "c.json", start=Position.at(a_day_on))
+    start = datetime.fromtimestamp(stream.clock(), UTC)
+    run(stream, tmp_path / "c.json", start=Position.at(start))
     stream.split(stream.shard_ids()[0])
+    # Stamped before the start by another machine's clock.
+    stream.clock.now -= 60
     put(stream, *range(4))
     assert sorted(run(stream, tmp_path / "c.json")) == [b"0", b"1", b"2", b"3"]
 
@@ -148,6 +151,17 @@ def test_memory_is_refused_to_a_forked_child(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(os, "getpid", lambda: -1)
     with pytest.raises(ConfigurationError, match="use by the process that made them"):
         checkpoints.claim([], TRIM_HORIZON)
+
+
+def test_a_shard_that_is_not_held_any_more_is_not_read() -> None:
+    class Lost(MemoryCheckpoints):
+        def holds(self, shard_id: str) -> bool:  # noqa: ARG002  none is
+            return False
+
+    stream = FakeStream(shards=2)
+    put(stream, *range(4))
+    assert list(consumer_for(stream, Lost()).read_to_tip()) == []
+    assert stream.reads == []
 
 
 def test_checkpoints_of_another_stream_are_refused(tmp_path: Path) -> None:

@@ -116,6 +116,17 @@ def test_a_timestamp_gives_what_arrived_from_then_on() -> None:
     assert sorted(read) == list(range(10, 20))
 
 
+def test_a_start_that_is_ahead_of_the_services_clock_is_waited_for() -> None:
+    stream = FakeStream(shards=1)
+    put(stream, 1)
+    start = Position.at(datetime.fromtimestamp(stream.clock() + 20, UTC))
+    consumer = consumer_for(stream, start=start)
+    assert list(consumer.read_to_tip()) == []
+    assert stream.clock() >= 1_020
+    put(stream, 2)
+    assert numbers(list(consumer.read_to_tip())) == [2]
+
+
 def test_an_expired_iterator_resumes_after_the_last_record() -> None:
     stream = FakeStream(shards=1)
     put(stream, 1, 2, 3)
@@ -198,9 +209,13 @@ def test_a_record_that_holds_no_event_is_refused_without_its_content(data: bytes
         read_event(record)
 
 
-def test_records_that_hold_no_event_are_passed_over() -> None:
+def test_records_that_hold_no_event_are_passed_over_and_told_of() -> None:
     stream = FakeStream(shards=1)
     blobs = [b'{"event_id": "1"}', b"broken", b'{"event_id": "2"}']
     stream.put_records(stream.name, [Record(blob, "same") for blob in blobs])
-    events = [event for _, event in read_events(consumer_for(stream).read_to_tip())]
+    told: list[str] = []
+    events = [event for _, event in read_events(consumer_for(stream).read_to_tip(), told.append)]
     assert events == [{"event_id": "1"}, {"event_id": "2"}]
+    assert told == [
+        "record: must be JSON (shard shardId-000000000000, sequence number 00000000000000000002)"
+    ]

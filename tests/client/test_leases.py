@@ -65,6 +65,14 @@ def settle(workers: list[Leases], listed: list[Shard]) -> list[set[str]]:
     return held
 
 
+def test_a_table_that_is_there_needs_no_permission_to_make_one(table: LeaseTable) -> None:
+    def refuse(**_: object) -> None:
+        raise AssertionError("CreateTable was called")
+
+    table._client.meta.events.register("before-call.dynamodb.CreateTable", refuse)
+    table.create_if_missing()
+
+
 def test_one_worker_takes_every_shard(worker: Any) -> None:
     assert mine(worker("a"), shards(3)) == {"shardId-0", "shardId-1", "shardId-2"}
 

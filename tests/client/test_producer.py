@@ -168,7 +168,9 @@ def test_an_event_of_exactly_1000_kib_is_sent(dead_letters: DeadLetterFile) -> N
 
 
 @pytest.mark.parametrize(
-    "value", [{1, 2}, b"bytes", float("nan"), float("inf"), "\ud800", object()], ids=repr
+    "value",
+    [{1, 2}, b"bytes", float("nan"), float("inf"), "\ud800", object()],
+    ids=["set", "bytes", "nan", "inf", "surrogate", "object"],
 )
 def test_an_event_that_is_no_json_is_set_aside_and_the_rest_is_sent(
     dead_letters: DeadLetterFile, value: object

@@ -34,6 +34,19 @@ def test_counts_are_published_as_differences_that_add_up(dead_letters: DeadLette
         assert sum(delivered) == 700
 
 
+def test_a_source_that_is_not_declared_is_counted_and_never_named(
+    dead_letters: DeadLetterFile, tmp_path: Path
+) -> None:
+    producer = Producer(FakeStream(), "events", dead_letters)
+    with publishing(producer, to_file(tmp_path / "metrics.jsonl")), producer:
+        producer.put({"event_id": "1", "source": "canary-7f3a"})
+        producer.put({"event_id": "2", "source": "canary-8b1c"})
+    text = (tmp_path / "metrics.jsonl").read_text()
+    assert "canary" not in text
+    first = json.loads(text.splitlines()[0])
+    assert (first["Source"], first["ProducerEventsAccepted"]) == ("other", 2)
+
+
 def test_the_embedded_metric_format(tmp_path: Path) -> None:
     to_file(tmp_path / "metrics.jsonl")(ADDED)
     first, second = map(json.loads, (tmp_path / "metrics.jsonl").read_text().splitlines())

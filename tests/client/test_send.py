@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +13,7 @@ from tidelake.client.options import ProducerOptions
 from tidelake.client.producer import Producer
 from tidelake.client.retry import RetryPolicy
 from tidelake.client.send import InputCounts, SendProgress, check_input, send
-from tidelake.contract.errors import DeliveryError, InputError
+from tidelake.contract.errors import ConfigurationError, DeliveryError, InputError
 from tidelake.contract.events import ParsedLine, RejectedLine
 
 
@@ -115,3 +117,18 @@ def test_an_input_of_rejected_lines_alone_is_refused_with_the_first_reason(
         "nothing can be sent: 0 of 2 lines hold an event; line 1: status: must be a number"
     )
     assert dead_letters.count == 2
+
+
+def test_metrics_that_cannot_be_opened_leave_no_thread_behind(
+    dead_letters: DeadLetterFile, tmp_path: Path
+) -> None:
+    before = set(threading.enumerate())
+    options = ProducerOptions(metrics=tmp_path / "missing" / "metrics.jsonl")
+    producer = Producer(FakeStream(), "events", dead_letters, options)
+    assert set(threading.enumerate()) != before
+    with pytest.raises(ConfigurationError, match="metrics"):
+        send(LINES, producer, dead_letters)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(timeout=10)
+    assert set(threading.enumerate()) == before
+    assert producer.report().delivered == 0

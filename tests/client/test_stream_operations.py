@@ -39,6 +39,12 @@ def test_a_stream_is_scaled_in_steps_and_waited_for_after_each() -> None:
     assert seen[-1] == ("ACTIVE", 5)
 
 
+def test_a_step_is_not_over_while_the_stream_is_seen_as_it_was() -> None:
+    api = StreamApi(shards=2, updating_polls=1, stale_polls=2)
+    assert operations(api).scale(5).open_shards == 5
+    assert api.updates == [4, 5]
+
+
 def test_scaling_that_was_interrupted_goes_on_from_where_it_is() -> None:
     api = StreamApi(shards=4, updating_polls=3, status="UPDATING")
     operations(api).scale(5)
@@ -68,7 +74,9 @@ def test_the_days_limit_is_told_in_words() -> None:
 
 def test_waiting_ends_with_an_error_at_its_limit() -> None:
     api = StreamApi(shards=2, updating_polls=10**6, status="UPDATING")
-    with pytest.raises(CommandError, match="data stream 'events' is UPDATING after 0 s"):
+    with pytest.raises(
+        CommandError, match="data stream 'events' is UPDATING with 2 open shards after 0 s"
+    ):
         operations(api).wait(limit_seconds=0)
 
 

@@ -1,12 +1,14 @@
-"""What `make bootstrap` passes on."""
+"""What `make bootstrap` passes on, and what the targets for AWS refuse."""
 
 from __future__ import annotations
+
+import subprocess
 
 import pytest
 
 from stacks.bootstrap import bootstrap_arguments, main
 from stacks.config import EnvironmentConfig
-from tests.infra.conftest import Configured, listed
+from tests.infra.conftest import PROJECT, Configured, listed
 
 
 def configured_with(qualifier: str) -> EnvironmentConfig:
@@ -33,10 +35,22 @@ def test_the_stacks_deploy_by_the_qualifier_that_is_bootstrapped(configured: Con
         assert listed(parameter) == ["/cdk-bootstrap/company/version"]
 
 
+@pytest.mark.parametrize(("arguments", "named"), [(["stage"], "stage"), ([], "")])
 def test_an_unknown_environment_gets_one_line_and_exit_status_2(
-    capsys: pytest.CaptureFixture[str],
+    arguments: list[str], named: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["stage"]) == 2
+    # Without a name, as `make bootstrap ENV=` starts it.
+    assert main(arguments) == 2
     assert capsys.readouterr().err == (
-        "environment = 'stage' is not allowed; allowed: one of local, dev, prod\n"
+        f"environment = '{named}' is not allowed; allowed: one of local, dev, prod\n"
     )
+
+
+@pytest.mark.parametrize("target", ["bootstrap", "diff", "deploy"])
+def test_what_is_for_this_machine_is_not_deployed_to_an_account(target: str) -> None:
+    refused = subprocess.run(
+        ["make", target, "ENV=local"], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("ENV=local runs on this machine")
+    assert refused.stdout == ""

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from spark_jobs.tables import TABLES
 from stacks.config import EnvironmentConfig
 from tidelake.contract.errors import ConfigurationError
 
@@ -211,6 +212,11 @@ REFUSALS = [
         "daily",
     ),
     (
+        {"maintenance": {"schedule": "rate(0 days)"}},
+        "environments.dev.maintenance.schedule",
+        "rate(0 days)",
+    ),
+    (
         {"cluster": {"mode": "on_demand", "scaling": "yarn_memory"}},
         "environments.dev.cluster.scaling",
         "yarn_memory",
@@ -316,3 +322,18 @@ def test_an_environment_whose_name_makes_no_stack_name_is_refused() -> None:
 def test_a_project_without_environments_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="an object of environments"):
         EnvironmentConfig.from_values("dev", None)
+
+
+@pytest.mark.parametrize("table", [table.name for table in TABLES])
+def test_the_raw_table_takes_no_name_of_a_table_that_the_job_makes(table: str) -> None:
+    with pytest.raises(ConfigurationError, match="a name that no curated table has"):
+        read({"lake": {"raw_table_name": table}})
+
+
+def test_a_budget_warns_as_many_addresses_as_aws_takes() -> None:
+    emails = [f"ops{number}@example.org" for number in range(11)]
+    budget = {"monthly_budget_usd": 100}
+    assert read({"monitoring": {"alarm_emails": emails}}).monitoring.alarm_emails[-1] == emails[-1]
+    read({"monitoring": {"alarm_emails": emails[:10], **budget}})
+    with pytest.raises(ConfigurationError, match="at most 10 where monthly_budget_usd is set"):
+        read({"monitoring": {"alarm_emails": emails, **budget}})

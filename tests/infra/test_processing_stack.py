@@ -326,13 +326,41 @@ def test_trigger_may_add_steps_to_this_cluster_alone(persistent: Synthesis) -> N
     assert statement["Action"] == [
         "elasticmapreduce:AddJobFlowSteps",
         "elasticmapreduce:DescribeCluster",
-        "elasticmapreduce:ListSteps",
     ]
     assert statement["Resource"]["Fn::Join"][1][-2] == ":cluster/"
     assert "Ref" in statement["Resource"]["Fn::Join"][1][-1]
     text = json.dumps(statements_of(persistent, "TriggerSubmitRole"))
     assert "RunJobFlow" not in text
     assert "PassRole" not in text
+
+
+@pytest.mark.parametrize(
+    ("role", "action"),
+    [
+        ("TriggerSubmitRole", "elasticmapreduce:ListSteps"),
+        ("BatchesOutcomeRole", "elasticmapreduce:DescribeStep"),
+        ("BatchesSweepRole", "elasticmapreduce:DescribeStep"),
+    ],
+)
+def test_steps_of_a_cluster_that_was_replaced_may_still_be_looked_up(
+    role: str, action: str, synthesis: Synthesis
+) -> None:
+    [statement] = [s for s in statements_of(synthesis, role) if action in listed(s["Action"])]
+    assert statement["Resource"]["Fn::Join"][1][-1] == ":cluster/*"
+    assert statement["Condition"] == {
+        "StringEquals": {"aws:ResourceTag/Environment": synthesis.environment}
+    }
+
+
+def test_what_a_cluster_that_was_replaced_tells_at_its_end_is_heard(persistent: Synthesis) -> None:
+    told = [
+        rule["Properties"]["EventPattern"]["detail"]
+        for rule in persistent.documents[StackRole.PROCESSING]["Resources"].values()
+        if rule["Type"] == "AWS::Events::Rule"
+        and rule["Properties"].get("EventPattern", {}).get("source") == ["aws.emr"]
+    ]
+    assert len(told) == 2
+    assert all("clusterId" not in detail for detail in told)
 
 
 def test_trigger_on_demand_may_launch_and_feed_clusters_of_its_environment_alone(
@@ -351,6 +379,53 @@ def test_trigger_on_demand_may_launch_and_feed_clusters_of_its_environment_alone
     ):
         assert by_sid[sid]["Condition"] == {"StringEquals": {"iam:PassedToService": service}}
         assert "Fn::GetAtt" in by_sid[sid]["Resource"]
+
+
+def test_trigger_may_launch_the_first_cluster_of_an_account_and_have_it_end_itself(
+    dev: Synthesis,
+) -> None:
+    by_sid = {s.get("Sid"): s for s in statements_of(dev, "TriggerSubmitRole")}
+    linked = by_sid["MakeLinkedRole"]
+    assert linked["Action"] == "iam:CreateServiceLinkedRole"
+    assert linked["Resource"]["Fn::Join"][1][-1] == (
+        ":role/aws-service-role/elasticmapreduce.amazonaws.com/AWSServiceRoleForEMRCleanup"
+    )
+    assert linked["Condition"] == {
+        "StringEquals": {"iam:AWSServiceName": "elasticmapreduce.amazonaws.com"}
+    }
+    # A cluster that is being launched has no tags yet; one of another environment has.
+    ending = by_sid["EndIdleCluster"]
+    assert ending["Action"] == "elasticmapreduce:PutAutoTerminationPolicy"
+    assert ending["Condition"] == {"StringEqualsIfExists": {"aws:ResourceTag/Environment": "dev"}}
+
+
+def test_emr_may_pass_the_role_of_own_rules_to_what_applies_them(configured: Configured) -> None:
+    synthesis = configured(
+        cluster={"scaling": "yarn_memory", "core_instances": 2, "maximum_instances": 10}
+    )
+    passed = {
+        statement["Condition"]["StringEquals"]["iam:PassedToService"]: statement["Resource"]
+        for statement in statements_of(synthesis, "SparkServiceRole")
+        if statement["Action"] == "iam:PassRole"
+    }
+    assert set(passed) == {"ec2.amazonaws.com", "application-autoscaling.amazonaws.com"}
+    rules, _ = passed["application-autoscaling.amazonaws.com"]["Fn::GetAtt"]
+    assert rules.startswith("SparkScalingRole")
+
+
+def test_emr_may_buy_the_first_spot_nodes_of_an_account(
+    configured: Configured, prod: Synthesis
+) -> None:
+    def linked(synthesis: Synthesis) -> list[str]:
+        return [
+            statement["Condition"]["StringEquals"]["iam:AWSServiceName"]
+            for statement in statements_of(synthesis, "SparkServiceRole")
+            if statement["Action"] == "iam:CreateServiceLinkedRole"
+        ]
+
+    spot = configured(cluster={"task_instances": 1, "maximum_instances": 4})
+    assert linked(spot) == ["spot.amazonaws.com"]
+    assert linked(prod) == []
 
 
 def test_batches_survive_stack_deletion_in_prod_alone(prod: Synthesis, dev: Synthesis) -> None:
@@ -384,7 +459,7 @@ def test_batches_are_followed_on_events_and_on_a_schedule(synthesis: Synthesis) 
     ]
     assert [(detail["name"], detail["state"]) for detail in steps] == [
         (
-            [{"prefix": f"{synthesis.environment}/{job}-"} for job in ("curate", "maintain")],
+            [{"prefix": f"{synthesis.environment}/"}],
             ["COMPLETED", "FAILED", "CANCELLED", "INTERRUPTED"],
         )
     ]

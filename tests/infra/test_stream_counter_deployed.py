@@ -32,7 +32,7 @@ LIMIT_SECONDS = 60
 
 
 def event(number: int) -> bytes:
-    kind = {"source": "web_log", "event_type": "GET"}
+    kind = {"source": "web_log", "event_type": "request"}
     return json.dumps({"event_id": str(number), **kind}).encode()
 
 

@@ -142,6 +142,19 @@ def test_an_unreadable_object_makes_its_hour_unverified(balanced: ALake) -> None
     assert [(c.unreadable, c.verdict) for c in found.hours] == [(1, "unverified"), (0, "balanced")]
 
 
+def test_an_object_with_a_damaged_footer_makes_its_hour_unverified(balanced: ALake) -> None:
+    content = balanced.files.read(key_of("a", 10))
+    footer = int.from_bytes(content[-8:-4], "little")
+    damaged = content[: -8 - footer] + b"\xff" * footer + content[-8:]
+    balanced.files.write(key_of("damaged", 10), damaged)
+    balanced.put_ledger(uri_of("damaged", 10), read=0, events=0, status="unreadable")
+
+    found = check(balanced)
+
+    assert found.problems == []
+    assert [hour.verdict for hour in found.hours] == ["unverified", "balanced"]
+
+
 def test_markers_and_empty_objects_are_no_data(balanced: ALake) -> None:
     balanced.files.write("streaming-data/_SUCCESS", b"")
     balanced.files.write(key_of("empty", 10), b"")
@@ -209,6 +222,20 @@ def test_an_accepted_event_that_did_not_arrive_is_named(balanced: ALake, tmp_pat
     assert check(balanced, receipts=receipts).problems == [
         "receipts: 1 of 2 accepted events are neither in the raw zone nor among the unreplayed "
         "conversion failures, such as 9"
+    ]
+
+
+def test_ids_of_an_object_with_damaged_pages_did_not_arrive(
+    balanced: ALake, tmp_path: Path
+) -> None:
+    content = balanced.files.read(key_of("a", 10))
+    balanced.files.write(key_of("a", 10), content[:4] + b"\xff" * 40 + content[44:])
+    receipts = tmp_path / "receipts.txt"
+    receipts.write_text("1\n4\n")
+
+    assert check(balanced, receipts=receipts).problems == [
+        "receipts: 1 of 2 accepted events are neither in the raw zone nor among the unreplayed "
+        "conversion failures, such as 1"
     ]
 
 

@@ -95,6 +95,13 @@ def test_a_query_that_changes_something_exits_with_2_on_one_line(
     assert capsys.readouterr().err == "tidelake: --sql is DELETE; allowed: one SELECT\n"
 
 
+def test_since_with_a_query_which_would_not_heed_it_is_refused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["results", "--since", "2026-11-22T10", "--sql", "SELECT 1"]) == 2
+    assert "none with --sql, which says itself" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("text", ["yesterday", "2026-13-01", ""])
 def test_a_time_that_is_none_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as refused:

@@ -99,6 +99,19 @@ def test_a_record_that_is_a_valid_event_goes_back_as_it_was(lake: ALake, stream:
     assert stream.events == [event("a")]
 
 
+def test_a_line_that_is_none_of_firehose_is_counted_and_keeps_no_other_back(
+    lake: ALake, stream: Stream
+) -> None:
+    put_failed(lake, json.dumps(event("a")).encode())
+    deep = b"[" * 100_000
+    for number, line in enumerate((b"{", b"[]", b"\xff", deep, b'{"arrivalTimestamp": null}')):
+        lake.files.write(f"{ERRORS}-by-hand-{number}", line + b"\n")
+    report = run(lake, stream)
+    assert stream.ids == ["a"]
+    assert (report.found, report.replayed) == (6, 1)
+    assert report.left == {"record: is not in its object": 5}
+
+
 def test_a_second_replay_sends_nothing(lake: ALake, stream: Stream) -> None:
     put_failed(lake, json.dumps(event("a")).encode())
     run(lake, stream)

@@ -74,6 +74,11 @@ class FakeClients:
     ssm: Any
     emr: Any
 
+    @property
+    def emr_once(self) -> Any:
+        """The fake tries nothing twice."""
+        return self.emr
+
 
 @dataclass
 class ControlPlane:

@@ -26,6 +26,8 @@ class FakeEmr:
         self.requests: list[dict[str, Any]] = []
         self.drop_replies = 0
         """So many replies of AddJobFlowSteps and RunJobFlow are lost after they were obeyed."""
+        self.forbidden: set[str] = set()
+        """Clusters of which nothing may be asked."""
         self._lock = threading.RLock()
 
     def names(self, cluster_id: str = "") -> list[str]:
@@ -110,6 +112,8 @@ class FakeEmr:
         return "Clusters", list(reversed(found))
 
     def _cluster(self, cluster_id: str, code: str) -> dict[str, Any]:
+        if cluster_id in self.forbidden:
+            raise refused("AccessDeniedException", "is not authorized to perform this action")
         if cluster_id not in self.clusters:
             raise refused(code, f"Cluster id '{cluster_id}' is not valid.")
         return self.clusters[cluster_id]

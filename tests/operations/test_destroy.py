@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import boto3
 import pytest
@@ -16,13 +17,13 @@ from tests.infra.conftest import PROJECT
 from tests.infra.deployment import Deployments, run_destroy
 from tidelake.client.outputs import read_outputs
 from tidelake.contract.deployment import Output, StackRole
-from tidelake.contract.errors import CommandError, ConfigurationError
+from tidelake.contract.errors import CommandError, ConfigurationError, ToolchainError
 from tidelake.local.endpoint import local_client
 from tidelake.local.leftovers import find_leftovers
 from tidelake.local.lifecycle import running_local_aws
 from tidelake.local.target import Target
-from tidelake.operations.destroy import destroy
-from tidelake.operations.stacks import Resource
+from tidelake.operations.destroy import cdk_destroy, destroy
+from tidelake.operations.stacks import Resource, deployed_stacks
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +116,7 @@ def test_what_is_not_deployed_is_not_destroyed(deployments: Deployments) -> None
 # What is deployed in the tests below: one stack that an earlier attempt left, in AWS's own words.
 STACK_ID = "arn:aws:cloudformation:eu-central-1:123456789012:stack/tidelake-prod-processing/1"
 CLUSTER = "j-2AXXXXXXGAPLF"
+FORGOTTEN = "FORGOTTEN"
 MAPPING = "a1b2c3d4-5678-90ab-cdef-11111EXAMPLE"
 
 
@@ -132,6 +134,7 @@ class Stubs:
             for name in ("cloudformation", "emr", "lambda")
         }
         self.stubs = {name: Stubber(client) for name, client in self.clients.items()}
+        self.printed = io.StringIO()
 
     def expect_half_an_environment(self, *, cluster_state: str | None) -> None:
         """Its processing stack, with a cluster in that state, or with none of its own."""
@@ -151,7 +154,9 @@ class Stubs:
             self._expect_resources(has_cluster=cluster_state is not None)
         cluster = {"TerminationProtected": True, "Status": {"State": cluster_state}}
         self.expect_lifting()
-        if cluster_state is not None:
+        if cluster_state == FORGOTTEN:
+            self.stubs["emr"].add_client_error("describe_cluster", "InvalidRequestException")
+        elif cluster_state is not None:
             self.stubs["emr"].add_response("describe_cluster", {"Cluster": cluster})
 
     def _expect_resources(self, *, has_cluster: bool) -> None:
@@ -184,6 +189,23 @@ class Stubs:
             {"StackId": STACK_ID},
             {"StackName": "tidelake-prod-processing", "EnableTerminationProtection": False},
         )
+
+    def expect_no_launched_cluster(self, *named: str) -> None:
+        """The trigger is stopped; of the clusters of its name, these live."""
+        self.expect_stopped_trigger()
+        clusters = [{"Id": cluster, "Name": "tidelake-prod-processing"} for cluster in named]
+        self.stubs["emr"].add_response("list_clusters", {"Clusters": clusters})
+
+    def expect_stopped_trigger(self) -> None:
+        self.stubs["lambda"].add_response(
+            "update_event_source_mapping", {}, {"UUID": MAPPING, "Enabled": False}
+        )
+
+    def expect_ended(self, cluster: str, state: str) -> None:
+        emr = self.stubs["emr"]
+        emr.add_response("terminate_job_flows", {}, {"JobFlowIds": [cluster]})
+        ended = {"Status": {"State": state}}
+        emr.add_response("describe_cluster", {"Cluster": ended}, {"ClusterId": cluster})
 
     def expect_cluster_lifting(self) -> None:
         self.stubs["emr"].add_response(
@@ -220,7 +242,7 @@ class Stubs:
             stub.activate()
         left = destroy(
             Target("prod", self.clients.__getitem__),
-            Console(file=io.StringIO()),
+            Console(file=self.printed),
             lambda: confirmation,
             run_cdk,
         )
@@ -233,6 +255,7 @@ def test_what_an_earlier_attempt_left_is_destroyed_by_the_same_command() -> None
     stubs = Stubs()
     stubs.expect_half_an_environment(cluster_state="WAITING")
     stubs.expect_cluster_lifting()
+    stubs.expect_no_launched_cluster(CLUSTER)
     stubs.expect_events()
     ran: list[str] = []
     left = stubs.destroy("prod", lambda target: ran.append(target.environment))
@@ -243,27 +266,66 @@ def test_what_an_earlier_attempt_left_is_destroyed_by_the_same_command() -> None
 def test_a_cluster_that_has_ended_is_left_alone() -> None:
     stubs = Stubs()
     stubs.expect_half_an_environment(cluster_state="TERMINATED_WITH_ERRORS")
+    stubs.expect_no_launched_cluster()
     stubs.expect_events()
     assert len(stubs.destroy("prod", lambda _: None)) == 1
 
 
-def test_a_cluster_that_the_trigger_launched_is_ended_before_its_network_goes() -> None:
+def test_a_cluster_that_emr_no_longer_knows_is_in_nobodys_way() -> None:
+    stubs = Stubs()
+    stubs.expect_half_an_environment(cluster_state=FORGOTTEN)
+    stubs.expect_no_launched_cluster()
+    stubs.expect_events()
+    assert len(stubs.destroy("prod", lambda _: None)) == 1
+
+
+@pytest.mark.parametrize("state", ["TERMINATED", "TERMINATED_WITH_ERRORS"])
+def test_a_cluster_that_the_trigger_launched_is_ended_before_its_network_goes(state: str) -> None:
     stubs = Stubs()
     stubs.expect_half_an_environment(cluster_state=None)
-    stubs.stubs["lambda"].add_response(
-        "update_event_source_mapping", {}, {"UUID": MAPPING, "Enabled": False}
-    )
-    emr = stubs.stubs["emr"]
+    stubs.expect_stopped_trigger()
     named = [
         {"Id": CLUSTER, "Name": "tidelake-prod-processing"},
         {"Id": "j-OTHER", "Name": "tidelake-dev-processing"},
     ]
-    emr.add_response("list_clusters", {"Clusters": named})
-    emr.add_response("terminate_job_flows", {}, {"JobFlowIds": [CLUSTER]})
-    ended = {"Status": {"State": "TERMINATED"}}
-    emr.add_response("describe_cluster", {"Cluster": ended}, {"ClusterId": CLUSTER})
+    stubs.stubs["emr"].add_response("list_clusters", {"Clusters": named})
+    stubs.expect_ended(CLUSTER, state)
     stubs.expect_events()
     assert len(stubs.destroy("prod", lambda _: None)) == 1
+
+
+def test_a_cluster_that_was_launched_before_the_stack_had_one_is_ended_too() -> None:
+    stubs = Stubs()
+    stubs.expect_half_an_environment(cluster_state="WAITING")
+    stubs.expect_cluster_lifting()
+    stubs.expect_no_launched_cluster(CLUSTER, "j-EARLIER")
+    stubs.expect_ended("j-EARLIER", "TERMINATED")
+    stubs.expect_events()
+    assert len(stubs.destroy("prod", lambda _: None)) == 1
+
+
+def test_a_stack_whose_first_change_set_was_never_carried_out_is_read() -> None:
+    stubs = Stubs()
+    cloudformation = stubs.stubs["cloudformation"]
+    cloudformation.add_response(
+        "describe_stacks",
+        {
+            "Stacks": [
+                {
+                    "StackName": "tidelake-prod-storage",
+                    "StackId": STACK_ID,
+                    "StackStatus": "REVIEW_IN_PROGRESS",
+                    "CreationTime": datetime(2026, 11, 1, tzinfo=UTC),
+                }
+            ]
+        },
+    )
+    cloudformation.add_response("list_stack_resources", {"StackResourceSummaries": []})
+    for _ in range(3):
+        cloudformation.add_client_error("describe_stacks", "ValidationError")
+    cloudformation.activate()
+    [stack] = deployed_stacks(stubs.clients["cloudformation"], "prod")
+    assert (stack.name, stack.resources, stack.retained) == ("tidelake-prod-storage", (), ())
 
 
 def test_another_name_changes_nothing() -> None:
@@ -278,12 +340,23 @@ def test_another_name_changes_nothing() -> None:
         stubs.stubs["emr"].assert_no_pending_responses()
 
 
-def test_a_failure_of_the_cdk_is_passed_on() -> None:
+def test_a_failure_of_the_cdk_is_passed_on_with_what_is_left_so_far() -> None:
     def fail(_: Target) -> None:
         raise CommandError("cdk destroy ended with exit status 1")
 
     stubs = Stubs()
     stubs.expect_half_an_environment(cluster_state="WAITING")
     stubs.expect_cluster_lifting()
+    stubs.expect_no_launched_cluster()
+    stubs.expect_events()
     with pytest.raises(CommandError):
         stubs.destroy("prod", fail)
+    # The next attempt no longer sees the stacks that are gone.
+    assert stubs.printed.getvalue().endswith(
+        "Left so far, for you to keep or to delete:\n  AWS::Logs::LogGroup trigger-logs\n"
+    )
+
+
+def test_without_the_cdk_nothing_is_changed(tmp_path: Path) -> None:
+    with pytest.raises(ToolchainError, match="the toolchain is not set up; run"):
+        cdk_destroy(tmp_path)

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterable
 from io import StringIO
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from rich.console import Console
 
 from tests.client.fake_stream import FakeStream
 from tidelake import cli
+from tidelake.client.dead_letters import DeadLetterFile
 from tidelake.client.send import SendReport
 from tidelake.contract.errors import ConfigurationError, InputError
 from tidelake.operations import send as send_command
 from tidelake.operations.send import SendOptions, send_inputs
 from tidelake.sources.options import SourceOptions
+from tidelake.sources.positions import FileMark, PositionFile
 
 LINE = '192.0.2.1 - - [17/May/2015:10:05:03 +0000] "GET /{} HTTP/1.1" 200 512\n'
 READING = "2026-03-02 10:00:00,7.5\n"
@@ -140,6 +143,31 @@ def test_following_ends_on_sigterm_with_everything_delivered_and_its_position_sa
     assert (report.lines, report.delivered, report.rejected) == (4, 3, 1)
     saved = json.loads((tmp_path / "positions.json").read_text())["files"]
     assert [(mark["offset"], mark["lines"]) for mark in saved] == [(path.stat().st_size, 4)]
+
+
+@pytest.mark.usefixtures("stream")
+def test_what_was_set_aside_is_on_the_disk_before_the_position_passes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    sync, save = DeadLetterFile.sync, PositionFile.save
+
+    def note_sync(self: DeadLetterFile) -> None:
+        order.append("sync")
+        sync(self)
+
+    def note_save(self: PositionFile, marks: Iterable[FileMark]) -> None:
+        marks = list(marks)
+        order.extend("pass" for mark in marks if mark.lines)
+        save(self, marks)
+
+    monkeypatch.setattr(DeadLetterFile, "sync", note_sync)
+    monkeypatch.setattr(PositionFile, "save", note_save)
+    path = tmp_path / "a.log"
+    path.write_text("wrong\n")
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    send(tmp_path, str(path), follow=True)
+    assert order[:2] == ["sync", "pass"]
 
 
 @pytest.mark.parametrize(

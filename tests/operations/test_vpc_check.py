@@ -49,6 +49,18 @@ class Network:
     def remove(self, service: str) -> None:
         self.ec2.delete_vpc_endpoints(VpcEndpointIds=[self.endpoints[service]])
 
+    def take_the_way_out(self) -> None:
+        """By NAT instead of by endpoints."""
+        for service in self.endpoints:
+            self.remove(service)
+        address = self.ec2.allocate_address(Domain="vpc")["AllocationId"]
+        nat = self.ec2.create_nat_gateway(SubnetId=self.subnet, AllocationId=address)
+        self.ec2.create_route(
+            RouteTableId=self.table,
+            DestinationCidrBlock="0.0.0.0/0",
+            NatGatewayId=nat["NatGateway"]["NatGatewayId"],
+        )
+
     def missing(self) -> list[str]:
         checks = check_vpc(self.ec2, self.vpc, [self.subnet])
         return [str(check) for check in checks if not check.is_met]
@@ -119,16 +131,20 @@ def test_the_gateway_of_s3_has_to_be_in_the_table_of_the_subnet(network: Network
 
 
 def test_a_way_out_reaches_what_has_no_endpoint(network: Network) -> None:
-    for service in network.endpoints:
-        network.remove(service)
-    address = network.ec2.allocate_address(Domain="vpc")["AllocationId"]
-    nat = network.ec2.create_nat_gateway(SubnetId=network.subnet, AllocationId=address)
-    network.ec2.create_route(
-        RouteTableId=network.table,
-        DestinationCidrBlock="0.0.0.0/0",
-        NatGatewayId=nat["NatGateway"]["NatGatewayId"],
-    )
+    network.take_the_way_out()
     assert network.missing() == []
+
+
+def test_a_way_out_whose_end_was_deleted_reaches_nothing(network: Network) -> None:
+    def delete_ends(parsed: Any, **_: Any) -> None:
+        for table in parsed["RouteTables"]:
+            for route in table["Routes"]:
+                route["State"] = "blackhole"
+
+    # moto keeps a route active without its NAT gateway.
+    network.ec2.meta.events.register("after-call.ec2.DescribeRouteTables", delete_ends)
+    network.take_the_way_out()
+    assert len(network.missing()) == 1 + len(SERVICES)
 
 
 def test_a_public_subnet_is_refused(network: Network) -> None:
@@ -154,3 +170,11 @@ def test_a_vpc_that_is_not_there_ends_the_check(network: Network) -> None:
     assert [str(check) for check in checks] == [
         "MISSING vpc-0123456789abcdef0 exists: name one of this account and region"
     ]
+
+
+def test_a_region_that_is_set_to_nothing_is_refused(
+    network: Network, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AWS_REGION", "")
+    assert cli.main(["check-vpc", "--vpc", network.vpc, "--subnet", network.subnet]) == 2
+    assert "AWS_REGION = '' is not allowed" in capsys.readouterr().err

@@ -249,6 +249,23 @@ def test_documents_of_mongodb_are_read_out_of_their_text() -> None:
     assert event["table_name"] == "orders"
 
 
+def test_two_updates_of_a_document_in_one_transaction_are_two_events() -> None:
+    first, second, again = (
+        envelope(MONGODB, after=None, updateDescription={"updatedFields": fields})
+        for fields in ('{"status":"paid"}', '{"status":"sent"}', '{"status":"sent"}')
+    )
+    found = events("change_data", *(record(change) for change in (first, second, again)))
+    ids = [event["event_id"] for event in found]
+    assert ids[0] != ids[1] == ids[2]
+
+
+def test_two_changes_of_one_scn_of_oracle_are_two_events() -> None:
+    changes = [envelope({**ORACLE, "rs_id": f"0x000031.00000ff{at}.0010"}) for at in (2, 3, 3)]
+    found = events("change_data", *(record(change) for change in changes))
+    ids = [event["event_id"] for event in found]
+    assert ids[0] != ids[1] == ids[2]
+
+
 def test_a_partial_update_of_mongodb_needs_no_document() -> None:
     (event,) = events("change_data", record(envelope(MONGODB, before=None, after=None)))
     assert event["change_type"] == "standard_update"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tidelake.contract.errors import ConfigurationError, InputError
 from tidelake.contract.events import ParsedLine, RejectedLine
-from tidelake.sources.events import read_events
+from tidelake.sources.events import EventBuilder, read_events
 from tidelake.sources.options import SourceOptions
 
 GOOD = b'192.0.2.1 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 512'
@@ -155,6 +155,18 @@ def test_an_unknown_source_is_refused_with_what_there_is(write: Write) -> None:
     assert str(caught.value) == (
         "source = 'weblog' is not allowed; allowed: app_event, change_data, sensor, web_log"
     )
+
+
+@pytest.mark.parametrize(
+    ("option", "options"),
+    [
+        ("--origin", SourceOptions(origin="host-\udcff")),
+        ("--set", SourceOptions(settings={"unit": "\udcff"})),
+    ],
+)
+def test_an_option_that_no_event_could_hold_is_refused(option: str, options: SourceOptions) -> None:
+    with pytest.raises(ConfigurationError, match=f"{option} = .* allowed: text in UTF-8"):
+        EventBuilder("sensor", options)
 
 
 def test_a_missing_file_is_an_input_error(tmp_path: Path) -> None:

@@ -28,6 +28,10 @@ def lines(first: int, last: int) -> str:
     return "".join(line(number) for number in range(first, last + 1))
 
 
+def number_of(found: ParsedLine) -> int:
+    return int(str(found.event["target"])[1:])
+
+
 def append(path: Path, text: str) -> Action:
     def write() -> None:
         with path.open("a") as file:
@@ -44,7 +48,9 @@ class Run:
     patterns: tuple[str, ...] = ("app.log",)
     found: list[LineOutcome] = field(default_factory=list)
     lost: list[FileMark] = field(default_factory=list)
+    refused: list[Path] = field(default_factory=list)
     now: float = 0.0
+    on_line: Callable[[int], object] = lambda _: None
 
     def follow(self, *actions: Action, commits: bool = True, dies: bool = False) -> list[int]:
         """The numbers in the targets of what was read between and after the actions."""
@@ -66,12 +72,15 @@ class Run:
                 positions,
                 stop=lambda: ended,
                 on_loss=self.lost.append,
+                on_refused=self.refused.append,
                 clock=lambda: self.now,
                 sleep=sleep,
             )
             start = len(self.found)
             for outcome in files:
                 self.found.append(outcome)
+                if isinstance(outcome, ParsedLine):
+                    self.on_line(number_of(outcome))
                 if commits:
                     files.commit(outcome.position)
             if not dies:
@@ -79,11 +88,7 @@ class Run:
         return self.numbers(start)
 
     def numbers(self, start: int = 0) -> list[int]:
-        return [
-            int(str(found.event["target"])[1:])
-            for found in self.found[start:]
-            if isinstance(found, ParsedLine)
-        ]
+        return [number_of(found) for found in self.found[start:] if isinstance(found, ParsedLine)]
 
     def wait(self) -> None:
         """Longer than a renamed file is read on."""
@@ -104,6 +109,26 @@ def test_lines_are_read_as_they_come(run: Run, log: Path) -> None:
     log.write_text(lines(1, 2))
     assert run.follow(append(log, line(3)), append(log, line(4))) == [1, 2, 3, 4]
     assert [found.position for found in run.found] == [1, 2, 3, 4]
+
+
+def test_a_file_is_followed_whose_name_looks_like_a_pattern(tmp_path: Path) -> None:
+    run = Run(tmp_path, patterns=("app[1].log",))
+    (tmp_path / "app[1].log").write_text(lines(1, 2))
+    assert run.follow() == [1, 2]
+
+
+def test_a_file_that_may_not_be_read_is_told_once_and_read_once_it_may(
+    run: Run, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.write_text(lines(1, 2))
+
+    def refuse(path: Path) -> bool:
+        raise PermissionError(f"no permission to read {path}")
+
+    # Permissions do not hold for root, who may run the tests.
+    monkeypatch.setattr("tidelake.sources.follow.is_compressed", refuse)
+    assert run.follow(lambda: None, lambda: None, monkeypatch.undo) == [1, 2]
+    assert run.refused == [log]
 
 
 def test_followed_lines_have_the_ids_of_the_same_file_read_at_once(run: Run, log: Path) -> None:
@@ -187,6 +212,63 @@ def test_a_copy_is_finished_also_where_nothing_was_read_since_the_start(
     read = [found.event["event_id"] for found in read_events(log.with_name("app.log.1"), "web_log")
             if isinstance(found, ParsedLine)]  # fmt: skip
     assert [ids["/1"], ids["/2"], ids["/3"]] == read
+
+
+@pytest.mark.parametrize("read", [1, 400])
+def test_a_file_that_is_emptied_and_outgrows_its_offset_while_another_is_read_is_no_other_file(
+    run: Run, log: Path, read: int
+) -> None:
+    """As where sending is slow: much happens between the look at a file and the next bytes."""
+    run.patterns = ("app.log", "other.txt")
+    other = log.with_name("other.txt")
+    other.write_text(line(10_001))
+    log.write_text(lines(1, read))
+    empties = iter(["now"])
+
+    def between() -> None:
+        append(log, line(read + 1))()
+        shutil.copy(log, log.with_name("app.log.1"))
+        log.write_text(lines(1001, 1900))
+
+    def on_line(number: int) -> None:
+        if number == 10_002 and next(empties, None):
+            between()
+
+    run.on_line = on_line
+    found = run.follow(append(other, line(10_002)))
+    assert sorted(found) == [*range(1, read + 2), *range(1001, 1901), 10_001, 10_002]
+    assert run.lost == []
+
+
+def test_a_renamed_file_is_read_to_its_end_also_where_another_takes_all_the_time(
+    run: Run, log: Path
+) -> None:
+    run.patterns = ("app.log", "other.txt")
+    log.write_text(lines(1, 20_000))
+    other = log.with_name("other.txt")
+
+    def on_line(number: int) -> None:
+        if number == 1:
+            log.rename(log.with_name("app.log.1"))
+        if number < 20_000:
+            append(other, line(20_000 + number))()
+        else:
+            run.wait()
+
+    run.on_line = on_line
+    assert sorted(run.follow()) == [*range(1, 40_000)]
+
+
+def test_a_damaged_compressed_copy_is_no_copy(run: Run, log: Path) -> None:
+    log.write_text(lines(1, 400))
+
+    def empty() -> None:
+        whole = gzip.compress(log.read_bytes())
+        log.with_name("app.log.1.gz").write_bytes(whole[: len(whole) // 2])
+        log.write_text(line(401))
+
+    assert run.follow(empty) == [*range(1, 402)]
+    assert [(Path(mark.path), mark.lines) for mark in run.lost] == [(log, 400)]
 
 
 def test_what_is_lost_by_emptying_without_a_copy_is_told(run: Run, log: Path) -> None:

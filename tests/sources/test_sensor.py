@@ -217,6 +217,16 @@ def test_each_device_is_judged_by_its_own_readings() -> None:
     assert set(verdicts(rows, SourceOptions())) == {None}
 
 
+def test_the_device_not_heard_of_for_the_longest_time_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tidelake.sources.sensor_quality.MAX_SENSORS", 2)
+    rows = [f"2026-03-02 {hour:02}:00:00,{device},x,1" for hour, device in
+            ((5, "a"), (5, "b"), (6, "a"), (5, "c"), (4, "b"), (4, "a"))]  # fmt: skip
+    # The third device has taken the place of the second, whose earlier reading is a first one.
+    assert verdicts(["timestamp,device_id,type,value", *rows], SourceOptions())[:5] == [None] * 5
+
+
 @pytest.mark.skipif(not SENSORS.exists(), reason="the real readings lie outside the project")
 @pytest.mark.parametrize(
     ("name", "counts", "windows"),

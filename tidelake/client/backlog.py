@@ -8,12 +8,17 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
-from tidelake.client.batching import SIZE, BatchPolicy, Parcel, Row, SendQueue
+from tidelake.client.batching import BatchPolicy, SendQueue
+from tidelake.client.records import DATA, Parcel, Row
 from tidelake.client.settlement import Settlement
 from tidelake.contract.errors import DeliveryError, ProducerFullError
 
 Wait: TypeAlias = Callable[[threading.Condition, float | None], object]
 """Waits on a condition, at most so many seconds; a test's may let its own clock jump instead."""
+
+
+_FRESH_EVENTS = 100
+"""How many events are packed and counted together: not so many that they leave the cache."""
 
 
 class Backlog:
@@ -39,43 +44,54 @@ class Backlog:
         self._progress = threading.Condition(lock)
         self._queue = queue
         self._policy = policy
-        self._max_bytes = policy.max_bytes
         self._settlement = settlement
-        self._gathered_events = gathered_events
+        self._enough_events = gathered_events
         self._put_timeout_seconds = put_timeout_seconds
         self._clock = clock
         self._wait = wait
-        self._gathering: list[Row] = []
-        self._gathered_bytes = 0
-        self._counted = 0
-        self._gathering_since = 0.0
+        self._fresh: list[Row] = []
+        self._enough_fresh = min(_FRESH_EVENTS, gathered_events)
+        self._gathered = 0
+        self._due = math.inf
         self._paused_until = -math.inf
         self._under_way: dict[int, list[Parcel]] = {}
         self._stopped = False
+        self.room = 0
+        """How many bytes of events the batch still takes that is being gathered; 0 without one."""
         self.failure: DeliveryError | None = None
         """Why nothing can be delivered any more."""
         self.blocked_seconds = 0.0
         """How long callers waited for room."""
 
-    def make_room(self, size: int) -> None:
-        """Wait until an event of this size may be added.
+    def make_room(self, event_bytes: int) -> None:
+        """Wait until an event of this size may be added; needless where `room` has it.
 
         Raises ProducerFullError when there is no room for a new batch in time, DeliveryError when
         nothing can be delivered any more.
         """
-        if self._gathered_bytes + size > self._max_bytes:
+        while event_bytes > self.room:
             self.seal()
-        if not self._gathering:
-            self._begin_batch()
+            self._begin_batch(event_bytes)
 
     def add(self, row: Row) -> None:
-        """Take an event, for which room was made, into the batch that is being gathered."""
-        self._gathering.append(row)
-        self._gathered_bytes += row[SIZE]
-        if len(self._gathering) >= self._gathered_events:
+        """Take an event, for which there is room, into the batch that is being gathered."""
+        self._fresh.append(row)
+        self.room -= len(row[DATA])
+        if len(self._fresh) >= self._enough_fresh:
+            self.absorb()
+
+    def absorb(self) -> None:
+        """Have what was added packed and counted: many events at a time, since that is cheap."""
+        rows, self._fresh = self._fresh, []
+        self._queue.add(rows)
+        self._settlement.accept(rows)
+        self._gathered += len(rows)
+        left = self._enough_events - self._gathered
+        self._enough_fresh = min(_FRESH_EVENTS, left)
+        if left <= 0:
             self.seal()
 
-    def _begin_batch(self) -> None:
+    def _begin_batch(self, event_bytes: int) -> None:
         started, timeout_seconds = time.monotonic(), self._put_timeout_seconds
         while not self._has_room():
             left = started + timeout_seconds - time.monotonic()
@@ -84,7 +100,8 @@ class Backlog:
             waited_from = time.monotonic()
             self._progress.wait(left)
             self.blocked_seconds += time.monotonic() - waited_from
-        self._gathering_since = self._clock()
+        self.room = max(self._policy.max_bytes, event_bytes)
+        self._due = self._clock() + self._policy.linger_seconds
         # A thread must know when the batch is due.
         self._work.notify()
 
@@ -102,40 +119,33 @@ class Backlog:
 
     def seal(self) -> None:
         """Let the batch that is being gathered be sent as it is."""
-        self.count_gathered()
-        if self._gathering:
-            self._queue.add(self._gathering)
-            self._gathering = []
-            self._gathered_bytes = 0
-            self._counted = 0
+        if self._fresh:
+            self.absorb()
+        if self._gathered:
+            self._queue.seal()
+            self._gathered = 0
+            self._enough_fresh = min(_FRESH_EVENTS, self._enough_events)
             self._work.notify()
-
-    def count_gathered(self) -> None:
-        """Have what was gathered counted: many events at a time, since that is cheap."""
-        if self._counted < len(self._gathering):
-            self._settlement.accept(self._gathering[self._counted :])
-            self._counted = len(self._gathering)
+        self.room, self._due = 0, math.inf
 
     def take(self) -> list[Parcel]:
         """Wait for the records of the next call; none once the backlog is stopped."""
         with self._work:
             while not self._stopped:
                 now = self._clock()
-                if self._gathering and now >= self._gathering_since + self._policy.linger_seconds:
+                if now >= self._due:
                     self.seal()
                 call = self._queue.next_call(now) if now >= self._paused_until else []
                 if call:
                     self._under_way[id(call)] = call
-                    if self._queue or self._gathering:
+                    if self._queue or self._due < math.inf:
                         self._work.notify()
                     return call
                 self._wait(self._work, self._seconds_until_due(now))
             return []
 
     def _seconds_until_due(self, now: float) -> float | None:
-        due = math.inf
-        if self._gathering:
-            due = self._gathering_since + self._policy.linger_seconds
+        due = self._due
         if self._queue:
             given_back = self._queue.next_due()
             again = -math.inf if given_back is None else given_back
@@ -172,7 +182,7 @@ class Backlog:
                 self._progress.wait(None if left == math.inf else left)
             return True
 
-    def clear(self) -> list[Row]:
+    def clear(self) -> list[Parcel]:
         """Take out whatever was not handed to a thread."""
         self.seal()
         return self._queue.clear()
@@ -182,10 +192,10 @@ class Backlog:
         self.failure = error
         self._progress.notify_all()
 
-    def stop(self) -> list[Row]:
+    def stop(self) -> list[Parcel]:
         """End the threads; what was not settled, with the calls whose answer is missing."""
         self._stopped = True
-        rest = [row for call in self._under_way.values() for parcel in call for row in parcel.rows]
+        rest = [parcel for call in self._under_way.values() for parcel in call]
         self._under_way.clear()
         rest += self.clear()
         self._work.notify_all()

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import count
-from typing import Final, NamedTuple, Protocol, TypeAlias, overload
+from itertools import chain, count, starmap
+from typing import Protocol
 
-from tidelake.client.spool import Segment
-from tidelake.client.transport import Record
-from tidelake.client.watermark import Mark
+from tidelake.client.records import Parcel, Row, compact, plain_parcel
 
 MAX_BATCH_RECORDS = 500
 MAX_BATCH_BYTES = 10 * 1024 * 1024
@@ -38,76 +36,14 @@ class BatchPolicy:
     max_waiting_bytes: int = 64 * 1024 * 1024
 
 
-class Entry(NamedTuple):
-    """One accepted event on its way: `data` is its JSON, `line` where it stood in its input.
-
-    `size` is what it takes of a call: the bytes of the event and its key. `mark` is there if the
-    caller gave a position, `segment` if the event lies in a spool.
-    """
-
-    data: bytes
-    key: str
-    source: str
-    size: int
-    line: int | None = None
-    mark: Mark | None = None
-    segment: Segment | None = None
-
-    @property
-    def position(self) -> object:
-        """What the caller gave as the event's position; None if nothing."""
-        return None if self.mark is None else self.mark.position
-
-
-Row: TypeAlias = tuple[bytes, str, str, int, int | None, Mark | None, Segment | None]
-"""The fields of an Entry in a bare tuple, which is how events wait. The garbage collector visits
-every instance of a class time and again, but stops visiting a tuple that holds only bytes, text and
-numbers: the difference is as much as it costs to encode the event."""
-
-DATA: Final = 0
-KEY: Final = 1
-SOURCE: Final = 2
-SIZE: Final = 3
-LINE: Final = 4
-MARK: Final = 5
-SEGMENT: Final = 6
-
-
-class Entries(Sequence[Entry]):
-    """Rows, read as entries."""
-
-    def __init__(self, rows: Sequence[Row]) -> None:
-        self._rows = rows
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    @overload
-    def __getitem__(self, index: int) -> Entry: ...
-    @overload
-    def __getitem__(self, index: slice) -> Entries: ...
-    def __getitem__(self, index: int | slice) -> Entry | Entries:
-        if isinstance(index, slice):
-            return Entries(self._rows[index])
-        return Entry(*self._rows[index])
-
-
-@dataclass(slots=True, eq=False)
-class Parcel:
-    """One record and the events in it. `attempts` to send it have failed, the first at `since`."""
-
-    record: Record
-    rows: Sequence[Row]
-    size: int
-    attempts: int = 0
-    since: float = 0.0
-
-
 class Packer(Protocol):
     """Turns events into records."""
 
-    def pack(self, rows: Iterable[Row]) -> list[Parcel]:
-        """Every event in a record, in no order."""
+    def add(self, rows: Iterable[Row]) -> None:
+        """Take events; their bytes are not held."""
+
+    def take(self) -> Iterable[Parcel]:
+        """What was taken since the last time, in records, in no order."""
 
     def pack_first(self, lane: deque[Row]) -> Parcel:
         """Take from the left of a lane of one key, in order, what fits into one record."""
@@ -116,28 +52,29 @@ class Packer(Protocol):
 class PlainPacker:
     """One event, one record."""
 
-    def pack(self, rows: Iterable[Row]) -> list[Parcel]:
-        return [plain_parcel(row) for row in rows]
+    def __init__(self) -> None:
+        self._rows: list[Row] = []
+
+    def add(self, rows: Iterable[Row]) -> None:
+        self._rows += map(compact, rows)
+
+    def take(self) -> Iterable[Parcel]:
+        """Records, each made when its turn comes: events wait more cheaply."""
+        rows, self._rows = self._rows, []
+        return starmap(plain_parcel, rows)
 
     def pack_first(self, lane: deque[Row]) -> Parcel:
-        return plain_parcel(lane.popleft())
-
-
-def plain_parcel(row: Row) -> Parcel:
-    """A record that is the event itself."""
-    return Parcel(Record(row[DATA], row[KEY]), (row,), row[SIZE])
-
-
-def key_bytes(key: str) -> int:
-    """Length of a key as Kinesis counts it, in UTF-8."""
-    return len(key) if key.isascii() else len(key.encode())
+        return plain_parcel(*lane.popleft())
 
 
 class SendQueue(Protocol):
     """What waits to be sent. Not safe between threads by itself: its owner holds a lock."""
 
-    def add(self, rows: list[Row]) -> None:
-        """Queue events that were never sent."""
+    def add(self, rows: Iterable[Row]) -> None:
+        """Gather events that were never sent; their bytes are not held."""
+
+    def seal(self) -> None:
+        """Let what was gathered be sent."""
 
     def next_call(self, now: float) -> list[Parcel]:
         """The records of one call, within its limits; none if nothing may be sent yet."""
@@ -151,11 +88,11 @@ class SendQueue(Protocol):
     def next_due(self) -> float | None:
         """When the first of those given back is due."""
 
-    def clear(self) -> list[Row]:
-        """Take everything out, without what is under way."""
+    def clear(self) -> list[Parcel]:
+        """Take out what was sealed, but for what is under way."""
 
     def __bool__(self) -> bool:
-        """Whether anything waits."""
+        """Whether anything that was sealed waits."""
 
 
 class _GivenBack:
@@ -179,10 +116,10 @@ class _GivenBack:
         while self._heap and self._heap[0][0] <= now and call.add(self._heap[0][2]):
             heapq.heappop(self._heap)
 
-    def clear(self) -> list[Row]:
-        rows = [row for _, _, parcel in sorted(self._heap) for row in parcel.rows]
+    def clear(self) -> list[Parcel]:
+        parcels = [parcel for _, _, parcel in sorted(self._heap)]
         self._heap.clear()
-        return rows
+        return parcels
 
 
 class _Call:
@@ -211,23 +148,26 @@ class UnorderedQueue:
     def __init__(self, packer: Packer, policy: BatchPolicy) -> None:
         self._packer = packer
         self._policy = policy
-        self._chunks: deque[list[Row]] = deque()
+        self._sealed: deque[Iterable[Parcel]] = deque()
         self._packed: deque[Parcel] = deque()
         self._given_back = _GivenBack()
 
     def __bool__(self) -> bool:
-        return bool(self._chunks or self._packed or self._given_back)
+        return bool(self._sealed or self._packed or self._given_back)
 
-    def add(self, rows: list[Row]) -> None:
-        self._chunks.append(rows)
+    def add(self, rows: Iterable[Row]) -> None:
+        self._packer.add(rows)
+
+    def seal(self) -> None:
+        self._sealed.append(self._packer.take())
 
     def next_call(self, now: float) -> list[Parcel]:
         call = _Call(self._policy)
         self._given_back.move_due(now, call)
         packed = self._packed
-        while packed or self._chunks:
+        while packed or self._sealed:
             if not packed:
-                packed.extend(self._packer.pack(self._chunks.popleft()))
+                packed.extend(self._sealed.popleft())
             if not call.add(packed[0]):
                 break
             packed.popleft()
@@ -242,13 +182,11 @@ class UnorderedQueue:
     def next_due(self) -> float | None:
         return self._given_back.next_due()
 
-    def clear(self) -> list[Row]:
-        rows = self._given_back.clear()
-        rows += [row for parcel in self._packed for row in parcel.rows]
-        rows += [row for chunk in self._chunks for row in chunk]
+    def clear(self) -> list[Parcel]:
+        parcels = [*self._given_back.clear(), *self._packed, *chain.from_iterable(self._sealed)]
         self._packed.clear()
-        self._chunks.clear()
-        return rows
+        self._sealed.clear()
+        return parcels
 
 
 class OrderedQueue:
@@ -261,6 +199,7 @@ class OrderedQueue:
     def __init__(self, packer: Packer, policy: BatchPolicy) -> None:
         self._packer = packer
         self._policy = policy
+        self._gathered: list[Row] = []
         self._lanes: dict[str, deque[Row]] = {}
         """Events by key; a key stays as long as one of its records is under way."""
         self._free: deque[str] = deque()
@@ -271,9 +210,13 @@ class OrderedQueue:
         # A key with a record under way frees itself when that is answered.
         return bool(self._free or self._given_back)
 
-    def add(self, rows: list[Row]) -> None:
+    def add(self, rows: Iterable[Row]) -> None:
+        self._gathered += map(compact, rows)
+
+    def seal(self) -> None:
+        rows, self._gathered = self._gathered, []
         for row in rows:
-            key = row[KEY]
+            _, key, _ = row
             lane = self._lanes.get(key)
             if lane is None:
                 self._lanes[key] = deque((row,))
@@ -288,14 +231,14 @@ class OrderedQueue:
             lane = self._lanes[self._free[0]]
             parcel = self._packer.pack_first(lane)
             if not call.add(parcel):
-                lane.extendleft(reversed(parcel.rows))
+                lane.extendleft(reversed(parcel.rows()))
                 break
             self._free.popleft()
         return call.parcels
 
     def done(self, parcels: Iterable[Parcel]) -> None:
         for parcel in parcels:
-            key = parcel.rows[0][KEY]
+            key = parcel.record.partition_key
             if self._lanes.get(key):
                 self._free.append(key)
             else:
@@ -307,9 +250,9 @@ class OrderedQueue:
     def next_due(self) -> float | None:
         return self._given_back.next_due()
 
-    def clear(self) -> list[Row]:
-        rows = self._given_back.clear()
-        rows += [row for lane in self._lanes.values() for row in lane]
+    def clear(self) -> list[Parcel]:
+        parcels = self._given_back.clear()
+        parcels += [plain_parcel(*row) for lane in self._lanes.values() for row in lane]
         self._lanes.clear()
         self._free.clear()
-        return rows
+        return parcels

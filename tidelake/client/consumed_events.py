@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import orjson
 
+from tidelake.client.checkpoints import Checkpoint
 from tidelake.client.consumer import Consumer
 from tidelake.client.transport import ReceivedRecord
 from tidelake.contract.errors import InvalidEventError
@@ -50,11 +51,21 @@ def read_event(record: ReceivedRecord) -> Event:
     return event
 
 
-def read_events(records: Iterator[ReceivedRecord]) -> Iterator[tuple[ReceivedRecord, Event]]:
-    """Each record that holds an event, with it; the others are passed over."""
+def read_events(
+    records: Iterator[ReceivedRecord], on_unreadable: Callable[[str], None] = lambda _: None
+) -> Iterator[tuple[ReceivedRecord, Event]]:
+    """Each record that holds an event, with it; of the others `on_unreadable` is told why and
+    where they lie."""
     for record in records:
         try:
             event = read_event(record)
-        except InvalidEventError:
+        except InvalidEventError as error:
+            on_unreadable(located(error, record))
             continue
         yield record, event
+
+
+def located(reason: object, record: ReceivedRecord) -> str:
+    """The reason, and where on the stream the record lies."""
+    number = Checkpoint.of(record).to_text()
+    return f"{reason} (shard {record.shard_id}, sequence number {number})"

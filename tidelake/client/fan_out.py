@@ -10,7 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -27,31 +27,43 @@ _WAITING_EVENTS = 8
 """Of one shard; while they wait, nothing more is taken from its connection."""
 
 _ACTIVE_LIMIT_SECONDS = 60
+_POLL_SECONDS = 0.5
 
 
-def register_consumer(client: Any, stream: str, name: str) -> str:
+def register_consumer(
+    client: Any, stream: str, name: str, *, sleep: Callable[[float], None] = time.sleep
+) -> str:
     """The ARN of the stream's registered consumer of that name, made if it is not there.
 
-    Waits until it is ACTIVE. Raises TransportError, or ConfigurationError if it stays otherwise.
+    Where it is there, no permission to register is needed. Waits until it is ACTIVE. Raises
+    TransportError, or ConfigurationError if it stays otherwise.
     """
     with transport_errors("DescribeStreamSummary", stream):
         summary = client.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]
-    already_there = suppress(client.exceptions.ResourceInUseException)
-    with transport_errors("RegisterStreamConsumer", stream), already_there:
-        client.register_stream_consumer(StreamARN=summary["StreamARN"], ConsumerName=name)
+    consumer = {"StreamARN": summary["StreamARN"], "ConsumerName": name}
     deadline = time.monotonic() + _ACTIVE_LIMIT_SECONDS
     while True:
-        with transport_errors("DescribeStreamConsumer", stream):
-            found = client.describe_stream_consumer(
-                StreamARN=summary["StreamARN"], ConsumerName=name
-            )["ConsumerDescription"]
-        if found["ConsumerStatus"] == "ACTIVE":
+        found = _registered(client, stream, consumer)
+        if found is None:
+            made_meanwhile = suppress(client.exceptions.ResourceInUseException)
+            with transport_errors("RegisterStreamConsumer", stream), made_meanwhile:
+                client.register_stream_consumer(**consumer)
+        elif found["ConsumerStatus"] == "ACTIVE":
             return str(found["ConsumerARN"])
         if time.monotonic() > deadline:
-            raise ConfigurationError(
-                f"status of registered consumer {name}", found["ConsumerStatus"], "ACTIVE"
-            )
-        time.sleep(0.5)
+            status = "missing" if found is None else found["ConsumerStatus"]
+            raise ConfigurationError(f"status of registered consumer {name}", status, "ACTIVE")
+        sleep(_POLL_SECONDS)
+
+
+def _registered(client: Any, stream: str, consumer: Mapping[str, str]) -> Any:
+    """The description of a registered consumer, or None."""
+    with (
+        transport_errors("DescribeStreamConsumer", stream),
+        suppress(client.exceptions.ResourceNotFoundException),
+    ):
+        return client.describe_stream_consumer(**consumer)["ConsumerDescription"]
+    return None
 
 
 class FanOutTransport:

@@ -8,7 +8,7 @@ the boto3 client's own connections, and does not parse a reply which says that n
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
@@ -54,7 +54,9 @@ class FastTransport(BotoTransport):
         self._credentials = client._request_signer._credentials
 
     def put_records(self, stream: str, records: Sequence[Record]) -> Sequence[Outcome]:
-        body = self._call("PutRecords", stream, self._bodies.write(_request_body(stream, records)))
+        head = b'{"StreamName":' + orjson.dumps(stream)
+        request = self._bodies.write(head, _request_parts(records))
+        body = self._call("PutRecords", stream, request)
         if _NONE_FAILED in body and body.count(_STORED) == len(records):
             return AllStored(len(records), lambda: _outcomes(stream, body))
         outcomes = _outcomes(stream, body)
@@ -98,32 +100,32 @@ class _Bodies(threading.local):
     def __init__(self) -> None:
         self._buffer = BytesIO()
 
-    def write(self, parts: list[bytes]) -> memoryview:
-        """The parts in one, good until the next call in this thread."""
+    def write(self, head: bytes, parts: Iterable[bytes]) -> memoryview:
+        """The head and the parts in one, good until the next call in this thread."""
+        self._buffer.seek(0)
         try:
-            self._buffer.seek(0)
-            self._buffer.writelines(parts)
+            self._buffer.write(head)
         except BufferError:
             # The last body is still held, as by the traceback of a call that failed.
             self._buffer = BytesIO()
-            self._buffer.writelines(parts)
+            self._buffer.write(head)
+        self._buffer.writelines(parts)
         return self._buffer.getbuffer()[: self._buffer.tell()]
 
 
-def _request_body(stream: str, records: Sequence[Record]) -> list[bytes]:
-    """The JSON of the call, in parts."""
-    parts: list[bytes] = []
+def _request_parts(records: Iterable[Record]) -> Iterator[bytes]:
+    """The JSON of the call after the stream's name, each part made when the one before is written.
+
+    So they all are made in the same memory, which is in the processor's cache.
+    """
+    head = b',"Records":[{"Data":"'
     for data, key in records:
-        parts += (
-            b',{"Data":"',
-            pybase64.b64encode(data),
-            b'","PartitionKey":',
-            orjson.dumps(key),
-            b"}",
-        )
-    parts[:1] = [b'{"StreamName":', orjson.dumps(stream), b',"Records":[{"Data":"']
-    parts.append(b"]}")
-    return parts
+        yield head
+        yield pybase64.b64encode(data)
+        yield b'","PartitionKey":'
+        yield orjson.dumps(key)
+        head = b'},{"Data":"'
+    yield b"}]}"
 
 
 def _outcomes(stream: str, body: bytes) -> list[Outcome]:

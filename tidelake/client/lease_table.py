@@ -64,20 +64,28 @@ class LeaseTable:
         self._application = f"{application}/{stream}"
 
     def create_if_missing(self) -> None:
-        """Make the table, paid by request; wait until it can be used."""
-        keys = {"application": "HASH", "shard_id": "RANGE"}
-        with self._failures("CreateTable"):
-            with suppress(self._client.exceptions.ResourceInUseException):
-                self._client.create_table(
-                    TableName=self.table,
-                    KeySchema=[{"AttributeName": k, "KeyType": v} for k, v in keys.items()],
-                    AttributeDefinitions=[
-                        {"AttributeName": key, "AttributeType": "S"} for key in keys
-                    ],
-                    BillingMode="PAY_PER_REQUEST",
-                )
+        """Make the table, paid by request, unless it is there; wait until it can be used.
+
+        Where it is there, no permission to make tables is needed.
+        """
+        with self._failures("DescribeTable"):
+            try:
+                self._client.describe_table(TableName=self.table)
+            except self._client.exceptions.ResourceNotFoundException:
+                self._create()
             self._client.get_waiter("table_exists").wait(
                 TableName=self.table, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+            )
+
+    def _create(self) -> None:
+        keys = {"application": "HASH", "shard_id": "RANGE"}
+        made_meanwhile = self._client.exceptions.ResourceInUseException
+        with self._failures("CreateTable"), suppress(made_meanwhile):
+            self._client.create_table(
+                TableName=self.table,
+                KeySchema=[{"AttributeName": k, "KeyType": v} for k, v in keys.items()],
+                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+                BillingMode="PAY_PER_REQUEST",
             )
 
     def read(self) -> Snapshot | None:

@@ -28,11 +28,14 @@ def partition_key(event: Event, data: bytes) -> str:
     Without either a digest of `data`, the event as it is sent, spreads events evenly. A longer
     value is digested too.
     """
-    fields = KEY_FIELDS.get(str(event.get("source")), _WITHOUT_SOURCE)
+    source = event.get("source")
+    fields = KEY_FIELDS.get(source, _WITHOUT_SOURCE) if isinstance(source, str) else _WITHOUT_SOURCE
     if len(fields) == 1:
         key = event.get(fields[0])
     else:
         key = "/".join([value for name in fields if isinstance(value := event.get(name), str)])
+    if isinstance(key, str) and 0 < len(key) <= MAX_KEY_CHARACTERS:
+        return key
     for value in (key, event.get("event_id")):
         if isinstance(value, str) and value:
             return value if len(value) <= MAX_KEY_CHARACTERS else _digest(value.encode())

@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from tidelake.client.checkpoints import Checkpoint
-from tidelake.client.consumed_events import read_event
+from tidelake.client.consumed_events import located, read_event
 from tidelake.client.dead_letters import DeadLetterFile
 from tidelake.client.transport import ReceivedRecord
 from tidelake.contract.errors import DeliveryError, InvalidEventError
@@ -48,7 +47,7 @@ def process(
             event = read_event(record)
         except InvalidEventError as error:
             dead_letters.put(
-                source=UNKNOWN_SOURCE, line=None, reason=_located(error, record), raw=record.data
+                source=UNKNOWN_SOURCE, line=None, reason=located(error, record), raw=record.data
             )
             dead_letters.sync()
             done.dead += 1
@@ -61,7 +60,7 @@ def process(
         dead_letters.put_event(
             source=str(event.get("source", UNKNOWN_SOURCE)),
             line=None,
-            reason=_located(reason, record),
+            reason=located(reason, record),
             event=record.data,
         )
         dead_letters.sync()
@@ -90,9 +89,3 @@ def _handled(
         else:
             return None
     return failure
-
-
-def _located(reason: object, record: ReceivedRecord) -> str:
-    """The reason, and where on the stream the record lies."""
-    number = Checkpoint.of(record).to_text()
-    return f"{reason} (shard {record.shard_id}, sequence number {number})"

@@ -17,21 +17,17 @@ from tidelake.client.aggregation import (
 )
 from tidelake.client.backlog import Backlog, Wait
 from tidelake.client.batching import (
-    DATA,
-    KEY,
     MAX_RECORD_BYTES,
-    SOURCE,
     OrderedQueue,
     PlainPacker,
-    Row,
     UnorderedQueue,
-    key_bytes,
 )
 from tidelake.client.dead_letters import DeadLetterFile
 from tidelake.client.encoding import encode_event
 from tidelake.client.options import DEFAULTS, ProducerOptions
 from tidelake.client.partition_keys import partition_key
 from tidelake.client.receipts import ReceiptFile
+from tidelake.client.records import SOURCE
 from tidelake.client.sender import Sender
 from tidelake.client.settlement import OnOutcome, Settlement
 from tidelake.client.spool import Segment, Spool, SpooledEvent
@@ -72,6 +68,7 @@ class Producer:
     ) -> None:
         """Start, and send first what an earlier run left in the spool.
 
+        To aggregate, it reads the list of shards before it returns; it does without if it must.
         `clock`, `wait` and `jitter` are those of batches and retries. Raises ConfigurationError if
         the spool or the receipts cannot be opened, DeliveryError as `put` does.
         """
@@ -94,7 +91,10 @@ class Producer:
         self._settlement = Settlement(
             dead_letters, spool=self._spool, watermark=self._watermark, on_outcome=on_outcome
         )
-        shard_map = ShardMap(transport, stream) if options.aggregate else None
+        shard_map = None
+        if options.aggregate:
+            shard_map = ShardMap(transport, stream)
+            shard_map.refresh()
         packer = PlainPacker() if shard_map is None else AggregatingPacker(shard_map)
         batch = options.batch
         queue = OrderedQueue if options.ordered else UnorderedQueue
@@ -146,7 +146,9 @@ class Producer:
         room in time, and DeliveryError when nothing can be delivered or written any more; then the
         event was not taken.
         """
-        source = str(event.get("source"))
+        source = event.get("source")
+        if not isinstance(source, str):
+            source = str(source)
         try:
             data = encode_event(event)
         except (TypeError, ValueError, RecursionError):
@@ -158,13 +160,13 @@ class Producer:
             self._refuse(source, line, rule, data if raw is None else raw, position)
             return
         key = partition_key(event, data)
-        size = len(data) + key_bytes(key)
         mark = segment = None
         with self._lock:
-            self._backlog.make_room(size)
+            if len(data) > self._backlog.room:
+                self._backlog.make_room(len(data))
             if self._remembers:
                 mark, segment = self._remember(SpooledEvent(data, key, source), position, event)
-            self._backlog.add((data, key, source, size, line, mark, segment))
+            self._backlog.add((data, key, (source, line, mark, segment)))
         if wait and self._spool is not None:
             self._spool.wait_committed(self._spool.appended)
 
@@ -204,14 +206,14 @@ class Producer:
     def report(self) -> DeliveryReport:
         """What became of the events so far, those that wait left out."""
         with self._lock:
-            self._backlog.count_gathered()
+            self._backlog.absorb()
             return self._settlement.report
 
     @property
     def statistics(self) -> dict[str, SourceStatistics]:
         """Counts by source, as they are now."""
         with self._lock:
-            self._backlog.count_gathered()
+            self._backlog.absorb()
             return {name: replace(counts) for name, counts in self._settlement.by_source.items()}
 
     @property
@@ -259,11 +261,9 @@ class Producer:
     def _recover(self, spool: Spool) -> None:
         """Take what an earlier run left, as fast as there is room for it."""
         for event, segment in spool.recover():
-            size = len(event.data) + key_bytes(event.key)
-            row: Row = (event.data, event.key, event.source, size, None, None, segment)
             with self._lock:
-                self._backlog.make_room(size)
-                self._backlog.add(row)
+                self._backlog.make_room(len(event.data))
+                self._backlog.add((event.data, event.key, (event.source, None, None, segment)))
                 self._settlement.by_source[event.source].recovered += 1
 
     def _committed(self, number: int) -> None:
@@ -290,7 +290,9 @@ class Producer:
         try:
             if self._spool is not None:
                 self._spool.keep(
-                    SpooledEvent(row[DATA], row[KEY], row[SOURCE]) for row in self._settlement.kept
+                    SpooledEvent(data, key, note[SOURCE])
+                    for parcel in self._settlement.kept
+                    for data, key, note in parcel.rows()
                 )
         finally:
             if self._receipts is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import fields
@@ -15,6 +16,7 @@ from tidelake.client.producer import Producer
 from tidelake.client.statistics import SourceStatistics
 from tidelake.contract.errors import ConfigurationError, DeliveryError
 from tidelake.contract.metrics import NAMESPACE
+from tidelake.contract.schema import OTHER, SOURCES
 
 INTERVAL_SECONDS = 60.0
 
@@ -35,7 +37,8 @@ _DATA_PER_CALL = 1_000
 """Amazon CloudWatch API reference, PutMetricData."""
 
 Counts = Mapping[str, Mapping[str, int]]
-"""Source -> metric -> what was added since the last time; the source "" holds BLOCKED."""
+"""Source -> metric -> what was added since the last time; the source "" holds BLOCKED, and OTHER
+all that the field table does not declare."""
 
 Publish = Callable[[Counts], None]
 
@@ -78,12 +81,12 @@ class _UnpublishedCounts:
 
     def publish(self, publish: Publish) -> None:
         now = self._producer.statistics
-        added = {
-            source: _difference(counts, self._seen.get(source, SourceStatistics()))
-            for source, counts in now.items()
-        }
+        added: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for source, counts in now.items():
+            named = source if source in SOURCES else OTHER
+            added[named].update(_difference(counts, self._seen.get(source, SourceStatistics())))
         blocked_ms = int(self._producer.blocked_seconds * 1_000)
-        added[""] = {BLOCKED: blocked_ms - self._blocked_ms}
+        added[""][BLOCKED] = blocked_ms - self._blocked_ms
         publish({source: counts for source, counts in added.items() if any(counts.values())})
         self._seen, self._blocked_ms = now, blocked_ms
 

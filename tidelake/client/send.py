@@ -97,7 +97,12 @@ def send(
         return SendProgress(lines, rejected, done.delivered, done.dead_lettered, seconds, skipped)
 
     metrics = producer.options.metrics
-    with nullcontext() if metrics is None else publishing(producer, to_file(metrics)), producer:
+    # The outer context ends the producer's threads also where the metrics cannot be opened.
+    with (
+        producer,
+        nullcontext() if metrics is None else publishing(producer, to_file(metrics)),
+        producer,
+    ):
         for line in lines:
             if isinstance(line, ParsedLine):
                 accepted += 1

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 
 from tidelake.client.aggregation import ShardMap
 from tidelake.client.backlog import Backlog
-from tidelake.client.batching import Parcel
+from tidelake.client.records import Parcel
 from tidelake.client.retry import RetryPolicy
-from tidelake.client.settlement import Settlement, count_sources
+from tidelake.client.settlement import Settlement
 from tidelake.client.transport import AllStored, Outcome, PutTransport
 from tidelake.contract.errors import DeliveryError, TransportError
 
@@ -106,8 +106,8 @@ class Sender:
     def _count_retries(self, call: list[Parcel]) -> None:
         for parcel in call:
             if parcel.attempts:
-                for source, count in count_sources(parcel.rows):
-                    self._settlement.by_source[source].retried += count
+                for source, events, _ in parcel.tally():
+                    self._settlement.by_source[source].retried += events
 
     def _settle(
         self, call: list[Parcel], outcomes: Sequence[Outcome], fatal: TransportError | None
@@ -136,11 +136,11 @@ class Sender:
         for parcel, outcome in zip(call, outcomes, strict=True):
             if outcome.error_code is None:
                 stored.append(parcel)
-                self._settlement.tell(parcel.rows, outcome)
+                self._settlement.tell(parcel, outcome)
                 if self._shard_map is not None:
                     self._shard_map.saw(outcome.shard_id)
             elif outcome.error_code in _REFUSALS:
-                self._settlement.refuse(parcel.rows, outcome.error_code)
+                self._settlement.refuse(parcel, outcome.error_code)
             else:
                 failed.append((parcel, outcome.error_code))
         self._settlement.deliver(stored)
@@ -156,7 +156,7 @@ class Sender:
         again = []
         for parcel, error_code in failed:
             if due - parcel.since > patience:
-                self._settlement.give_up(parcel.rows, error_code)
+                self._settlement.give_up([parcel], error_code)
             else:
                 parcel.attempts += 1
                 again.append(parcel)
@@ -166,9 +166,10 @@ class Sender:
 
     def _fail(self, call: list[Parcel], fatal: TransportError) -> None:
         """No call can succeed (no such stream, no permission): give up everything that waits."""
-        rows = [row for parcel in call for row in parcel.rows] + self._backlog.clear()
-        self._settlement.give_up(rows, fatal.code)
-        kept = f"{len(rows)} events {self._settlement.where_given_up}"
+        parcels = call + self._backlog.clear()
+        self._settlement.give_up(parcels, fatal.code)
+        events = sum(len(parcel.notes) for parcel in parcels)
+        kept = f"{events} events {self._settlement.where_given_up}"
         failure = DeliveryError(f"{fatal}; {kept}")
         failure.__cause__ = fatal
         self._backlog.fail(failure)

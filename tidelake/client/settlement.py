@@ -5,19 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
-from tidelake.client.batching import (
-    DATA,
-    LINE,
-    MARK,
-    SEGMENT,
-    SIZE,
-    SOURCE,
-    Entries,
-    Entry,
-    Parcel,
-    Row,
-)
 from tidelake.client.dead_letters import DeadLetterFile
+from tidelake.client.records import LINE, MARK, SEGMENT, SOURCE, Entries, Entry, Parcel, Row
 from tidelake.client.spool import Spool
 from tidelake.client.statistics import DeliveryReport, SourceStatistics
 from tidelake.client.transport import Outcome
@@ -28,7 +17,7 @@ OnOutcome = Callable[[Sequence[Entry], Outcome], None]
 
 
 class Settlement:
-    """Counts events from `accept` to their end. Its owner holds a lock."""
+    """Counts events until their end. Its owner holds a lock."""
 
     def __init__(
         self,
@@ -45,8 +34,8 @@ class Settlement:
         self.by_source: defaultdict[str, SourceStatistics] = defaultdict(SourceStatistics)
         self.waiting_events = 0
         self.waiting_bytes = 0
-        self.kept: list[Row] = []
-        """Events that stay in the spool, because they could not be delivered."""
+        self.kept: list[Parcel] = []
+        """Records whose events stay in the spool, because they could not be delivered."""
 
     @property
     def report(self) -> DeliveryReport:
@@ -54,22 +43,20 @@ class Settlement:
 
     def accept(self, rows: Sequence[Row]) -> None:
         """Events that begin their way."""
-        for source, count in count_sources(rows):
+        for source, count in Counter([note[SOURCE] for _, _, note in rows]).items():
             self.by_source[source].accepted += count
         self.waiting_events += len(rows)
-        self.waiting_bytes += sum([row[SIZE] for row in rows])
+        self.waiting_bytes += sum([len(data) for data, _, _ in rows])
 
     def deliver(self, parcels: Iterable[Parcel]) -> None:
         """Records that the stream stored."""
-        rows = [row for parcel in parcels for row in parcel.rows]
-        lengths: defaultdict[str, list[int]] = defaultdict(list)
-        for row in rows:
-            lengths[row[SOURCE]].append(len(row[DATA]))
-        for source, of_source in lengths.items():
-            counts = self.by_source[source]
-            counts.delivered += len(of_source)
-            counts.bytes += sum(of_source)
-        self._end(rows)
+        for parcel in parcels:
+            for source, events, event_bytes in parcel.tally():
+                counts = self.by_source[source]
+                counts.delivered += events
+                counts.bytes += event_bytes
+            self._end(parcel)
+        self._advance()
 
     @property
     def waiting_positions(self) -> int:
@@ -80,59 +67,63 @@ class Settlement:
     def where_given_up(self) -> str:
         return "went to the dead letters" if self._spool is None else "stay in the spool"
 
-    def refuse(self, rows: Sequence[Row], error_code: str) -> None:
-        """Events that the stream does not take: they become dead letters, spool or not."""
-        self.set_aside(rows, f"delivery: must be taken by the data stream, error {error_code}")
-        self.tell(rows, Outcome(error_code, "", ""))
+    def refuse(self, parcel: Parcel, error_code: str) -> None:
+        """A record that the stream does not take: its events become dead letters, spool or not."""
+        reason = f"delivery: must be taken by the data stream, error {error_code}"
+        self._set_aside([parcel], reason)
+        self.tell(parcel, Outcome(error_code, "", ""))
 
-    def give_up(self, rows: Sequence[Row], error_code: str) -> None:
-        """Events that could not be delivered: they stay in the spool, or become dead letters."""
+    def give_up(self, parcels: Sequence[Parcel], error_code: str) -> None:
+        """Records that could not be delivered: their events stay in the spool, or become dead
+        letters. Raises DeliveryError if those cannot be written."""
         if self._spool is None:
             reason = f"delivery: must succeed before the producer gives up, last error {error_code}"
-            self.set_aside(rows, reason)
+            self._set_aside(parcels, reason)
         else:
-            for source, count in count_sources(rows):
-                self.by_source[source].spooled += count
-            self.kept += rows
-            self._stop_waiting(rows)
-        self.tell(rows, Outcome(error_code, "", ""))
+            for parcel in parcels:
+                for source, events, _ in parcel.tally():
+                    self.by_source[source].spooled += events
+                self._stop_waiting(parcel)
+            self.kept += parcels
+        for parcel in parcels:
+            self.tell(parcel, Outcome(error_code, "", ""))
 
-    def set_aside(self, rows: Sequence[Row], reason: str) -> None:
-        """Events that become dead letters. Raises DeliveryError if those cannot be written."""
-        for row in rows:
-            source = row[SOURCE]
-            self._dead_letters.put_event(
-                source=source, line=row[LINE], reason=reason, event=row[DATA]
-            )
-            self.by_source[source].dead_lettered += 1
+    def tell(self, parcel: Parcel, outcome: Outcome) -> None:
+        """Tell whoever wants to know what became of a record."""
+        if self.on_outcome is not None:
+            self.on_outcome(Entries(parcel), outcome)
+
+    def _set_aside(self, parcels: Sequence[Parcel], reason: str) -> None:
+        for parcel in parcels:
+            for data, _, note in parcel.rows():
+                source = note[SOURCE]
+                self._dead_letters.put_event(
+                    source=source, line=note[LINE], reason=reason, event=data
+                )
+                self.by_source[source].dead_lettered += 1
         if self._spool is not None:
             # The spool forgets them now.
             self._dead_letters.sync()
-        self._end(rows)
+        for parcel in parcels:
+            self._end(parcel)
+        self._advance()
 
-    def tell(self, rows: Sequence[Row], outcome: Outcome) -> None:
-        """Tell whoever wants to know what became of a record with these events."""
-        if self.on_outcome is not None:
-            self.on_outcome(Entries(rows), outcome)
-
-    def _end(self, rows: Sequence[Row]) -> None:
-        """Events that are safe: nothing needs to remember them."""
-        self._stop_waiting(rows)
+    def _end(self, parcel: Parcel) -> None:
+        """The events of a record are safe: nothing needs to remember them."""
+        self._stop_waiting(parcel)
         if self._spool is not None:
-            for row in rows:
-                if (segment := row[SEGMENT]) is not None:
+            for note in parcel.notes:
+                if (segment := note[SEGMENT]) is not None:
                     self._spool.settle(segment)
         if self._watermark is not None:
-            for row in rows:
-                if (mark := row[MARK]) is not None:
+            for note in parcel.notes:
+                if (mark := note[MARK]) is not None:
                     mark.settled = True
+
+    def _advance(self) -> None:
+        if self._watermark is not None:
             self._watermark.advance()
 
-    def _stop_waiting(self, rows: Sequence[Row]) -> None:
-        self.waiting_events -= len(rows)
-        self.waiting_bytes -= sum([row[SIZE] for row in rows])
-
-
-def count_sources(rows: Iterable[Row]) -> Iterable[tuple[str, int]]:
-    """How many events each source has."""
-    return Counter([row[SOURCE] for row in rows]).items()
+    def _stop_waiting(self, parcel: Parcel) -> None:
+        self.waiting_events -= len(parcel.notes)
+        self.waiting_bytes -= parcel.event_bytes

@@ -127,12 +127,23 @@ class ShardReader:
                 self._iterator = None
             else:
                 self._failures += 1
-                wait = max(wait, self._patience.wait_seconds(error, self._failures))
+                failure = self._judged(error)
+                wait = max(wait, self._patience.wait_seconds(failure, self._failures))
             self.due = self._patience.clock() + wait
             return None
         self._failures = 0
         self._patience.succeeded()
         return page
+
+    def _judged(self, error: TransportError) -> TransportError:
+        """The error, worth another try where Kinesis's clock may only have to catch up with ours.
+
+        It refuses a time after its own now ("The timestampInMillis parameter cannot be greater than
+        the currentTimestampInMillis", awslabs/amazon-kinesis-connector-flink issue 13).
+        """
+        if self._position.timestamp is None or error.code != "InvalidArgumentException":
+            return error
+        return TransportError(error.operation, error.stream, error.code, retryable=True)
 
     def _new_iterator(self) -> str:
         asked = datetime.now(UTC)

@@ -91,15 +91,26 @@ class StreamOperations:
         limit_seconds: float = 900.0,
     ) -> StreamState:
         """Wait until the stream is ACTIVE; CommandError after `limit_seconds`."""
+        return self._wait_for(None, on_progress, limit_seconds)
+
+    def _wait_for(
+        self,
+        open_shards: int | None,
+        on_progress: Callable[[StreamState], None],
+        limit_seconds: float = 900.0,
+    ) -> StreamState:
+        """Also until so many shards are open, if that is said: after an update the stream may be
+        seen as it was for a moment, ACTIVE."""
         deadline = time.monotonic() + limit_seconds
         while True:
             state = self.describe()
             on_progress(state)
-            if state.status == ACTIVE:
+            if state.status == ACTIVE and open_shards in (None, state.open_shards):
                 return state
             if time.monotonic() > deadline:
                 raise CommandError(
-                    f"data stream {self._stream!r} is {state.status} after {limit_seconds:.0f} s"
+                    f"data stream {self._stream!r} is {state.status} with {state.open_shards} open "
+                    f"shards after {limit_seconds:.0f} s"
                 )
             self._sleep(_POLL_SECONDS)
 
@@ -128,7 +139,7 @@ class StreamOperations:
             )
         for step in steps:
             self._update_shard_count(step)
-            state = self.wait(on_progress)
+            state = self._wait_for(step, on_progress)
         return state
 
     def set_retention(self, hours: int) -> StreamState:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
+import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import TypeAlias
 
-from tidelake.client.transport import TRIM_HORIZON, Position
+from tidelake.client.transport import LATEST, TRIM_HORIZON, Position
 from tidelake.contract.schema import SOURCES
 
 _AGES = {
@@ -43,24 +45,33 @@ def add_command(
 
 def positive(text: str) -> int:
     """An argument that counts: 1 or more."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not allowed; allowed: 1 or more")
+    number = int(text) if re.fullmatch(r"[0-9]{1,99}", text) else 0
+    if not 1 <= number <= sys.maxsize:
+        allowed = "1 or more" if number < 1 else f"1 to {sys.maxsize}"
+        raise argparse.ArgumentTypeError(f"{text} is not allowed; allowed: {allowed}")
     return number
+
+
+def number_of(text: str) -> float:
+    """A number for an argument's own rule to judge; what is none is NaN, which no range holds."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def moment(text: str) -> datetime:
     """A time so long ago, such as 2h, or in ISO 8601, such as 2026-11-22T10; UTC by default."""
-    age = re.fullmatch(r"(\d{1,6})([smhd])", text)
-    if age is not None:
-        return datetime.now(UTC) - _AGES[age[2]] * int(age[1])
+    age = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
     try:
+        if age is not None:
+            return datetime.now(UTC) - _AGES[age[2]] * int(age[1])
         found = datetime.fromisoformat(text)
-    except ValueError:
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(
             f"{text!r} is not allowed; allowed: 30s, 15m, 2h, 1d or a time such as 2026-11-22T10"
         ) from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def _day(text: str) -> date:
@@ -113,7 +124,7 @@ def add_source(parser: argparse.ArgumentParser) -> None:
 
 
 def add_start(parser: argparse.ArgumentParser) -> None:
-    """`--from-start` and `--since`, of which one may be given, as `start`."""
+    """`--from-start`, `--from-now` and `--since`, of which one may be given, as `start`."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
         "--from-start",
@@ -121,6 +132,13 @@ def add_start(parser: argparse.ArgumentParser) -> None:
         action="store_const",
         const=TRIM_HORIZON,
         help="begin with the oldest event that is kept",
+    )
+    group.add_argument(
+        "--from-now",
+        dest="start",
+        action="store_const",
+        const=LATEST,
+        help="begin with what comes from now on",
     )
     group.add_argument(
         "--since",

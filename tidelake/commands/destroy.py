@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -31,7 +30,7 @@ def add(commands: Commands) -> None:
 
 def _run(parsed: argparse.Namespace) -> int:
     from tidelake.local.target import open_target
-    from tidelake.operations.destroy import destroy, run_cdk_destroy
+    from tidelake.operations.destroy import cdk_destroy, destroy
 
     def confirm() -> str:
         return _ask(parsed.environment) if parsed.yes is None else parsed.yes
@@ -40,7 +39,7 @@ def _run(parsed: argparse.Namespace) -> int:
         open_target(parsed.environment),
         Console(),
         confirm,
-        run_cdk=partial(run_cdk_destroy, project_dir=Path.cwd()),
+        run_cdk=cdk_destroy(Path.cwd()),
     )
     return 0
 

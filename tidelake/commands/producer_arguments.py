@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tidelake.commands.arguments import number_of
+
 if TYPE_CHECKING:
     from tidelake.client.options import ProducerOptions
 
@@ -72,7 +74,7 @@ def producer_options(parsed: argparse.Namespace) -> ProducerOptions:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    seconds = number_of(text)
     if not 0 <= seconds < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not allowed; allowed: 0 or more seconds")
     return seconds

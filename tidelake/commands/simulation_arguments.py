@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from tidelake.commands.arguments import number_of
 from tidelake.contract.schema import SOURCES
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def simulation_options(
 
 def _share(text: str) -> float:
     """`1%` or `0.01`."""
-    share = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    share = number_of(text[:-1]) / 100 if text.endswith("%") else number_of(text)
     if not 0 <= share <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not allowed; allowed: 0% to 100%")
     return share

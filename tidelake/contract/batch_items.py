@@ -59,8 +59,10 @@ class Record:
 
     @classmethod
     def from_item(cls: type[RecordT], item: Mapping[str, Mapping[str, str]]) -> RecordT:
+        """What an item says; a field that came later than the item has its default."""
         kinds = get_type_hints(cls)
-        return cls(**{f.name: _value(item[f.name], kinds[f.name]) for f in fields(cls)})
+        there = [field.name for field in fields(cls) if field.name in item]
+        return cls(**{name: _value(item[name], kinds[name]) for name in there})
 
     def to_item(self) -> Item:
         return {field.name: _attribute(getattr(self, field.name)) for field in fields(self)}
@@ -75,12 +77,14 @@ class Batch(Record):
     state: BatchState
     attempt: int
     failures: int = 0
-    """Attempts that failed; those that a cluster took along when it ended do not count."""
+    """Attempts that failed, since the batch was new or last set aside."""
+    interruptions: int = 0
+    """Attempts since then that ended otherwise, as when their cluster took them along."""
     splits: int = 0
     """How often the batch that these objects came in was halved."""
     objects: int
     cluster_id: str
-    """Where the step is, or shall be; written before it is submitted."""
+    """Where the step is, or shall be; written before it is submitted, and empty before that."""
     step_id: str = ""
     owner: str
     lease_until: int

@@ -15,6 +15,9 @@ BATCH_RESULT_PREFIX = "batch-results/"
 REPLAY_PREFIX = "replays/"
 """Markers of what was put back on the data stream; they never expire."""
 
+RAW_SUFFIX = "parquet"
+"""Of the objects that Firehose converts ("Understand file extension configuration" in its developer
+guide)."""
 RAW_PARTITION_COLUMNS = ("year", "month", "day", "hour")
 RAW_DELIVERY_PREFIX = (
     f"{RAW_PREFIX}year=!{{timestamp:yyyy}}/month=!{{timestamp:MM}}"
@@ -35,9 +38,12 @@ CURRENT_ROWS_TABLE = "current_rows"
 
 
 def is_raw_data(key: str, size: int) -> bool:
-    """Whether an object holds raw events: a non-empty object of the raw zone, not a marker."""
+    """Whether an object holds raw events: a non-empty object of the raw zone, neither a marker nor
+    named as something else than Parquet. What has no suffix counts as Parquet."""
     name = key.rsplit("/", 1)[-1]
-    return key.startswith(RAW_PREFIX) and size > 0 and bool(name) and name[0] not in "_."
+    is_named = bool(name) and name[0] not in "_."
+    suffix = name.rpartition(".")[2] if "." in name else RAW_SUFFIX
+    return key.startswith(RAW_PREFIX) and size > 0 and is_named and suffix.lower() == RAW_SUFFIX
 
 
 def raw_hour_prefix(hour: datetime) -> str:

@@ -45,10 +45,14 @@ class Field:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A kind of input: its name on the wire, its curated table and its own fields."""
+    """A kind of input: its name on the wire, its curated table and its own fields.
+
+    `event_types` are those that metrics name; what else an event claims to be counts as another.
+    """
 
     name: str
     table: str
+    event_types: tuple[str, ...]
     fields: tuple[Field, ...]
 
 
@@ -101,6 +105,7 @@ COMMON_FIELDS = (
 WEB_LOG = Source(
     name="web_log",
     table="web_access",
+    event_types=("request",),
     fields=(
         Field(
             name="virtual_host",
@@ -174,6 +179,7 @@ WEB_LOG = Source(
 SENSOR = Source(
     name="sensor",
     table="sensor_readings",
+    event_types=("reading",),
     fields=(
         Field(
             name="device_id",
@@ -226,6 +232,7 @@ SENSOR = Source(
 CHANGE_DATA = Source(
     name="change_data",
     table="row_changes",
+    event_types=("insert", "update", "delete"),
     fields=(
         Field(
             name="connector",
@@ -310,6 +317,7 @@ CHANGE_DATA = Source(
 APP_EVENT = Source(
     name="app_event",
     table="app_events",
+    event_types=("click", "view", "purchase"),
     fields=(
         Field(
             name="user_id",
@@ -370,6 +378,10 @@ APP_EVENT = Source(
         ),
     ),
 )
+
+OTHER = "other"
+"""What sources and types that are not declared here count as in metrics: a metric's dimensions are
+kept and shown, and an event may claim to be anything, a secret included."""
 
 SOURCES = {source.name: source for source in (WEB_LOG, SENSOR, CHANGE_DATA, APP_EVENT)}
 

@@ -11,6 +11,7 @@ Every message names what it asks for under `tidelake`:
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from tidelake.contract.manifest import RawObject
 
 KIND = "tidelake"
 MAINTAIN_BODY = json.dumps({KIND: "maintain"})
+_BATCH_ID = re.compile(r"[0-9a-f]{32}")
 _SUBMIT, _RETRY, _OBJECTS, _MAINTAIN = "submit", "retry", "objects", "maintain"
 
 
@@ -61,17 +63,36 @@ def parse(document: Mapping[str, Any]) -> Command | list[RawObject]:
     """What a message asks for; KeyError, TypeError or ValueError where it is none of these."""
     kind = document[KIND]
     if kind == _SUBMIT:
-        return Submit(_text(document["batch_id"]), int(document["attempt"]))
+        return Submit(_batch_id(document["batch_id"]), _number(document["attempt"]))
     if kind == _RETRY:
-        return Retry(_text(document["batch_id"]))
+        return Retry(_batch_id(document["batch_id"]))
     if kind == _OBJECTS:
-        return [RawObject(**entry) for entry in document["objects"]]
+        return [_raw_object(entry) for entry in document["objects"]]
     if kind == _MAINTAIN:
         return Maintain()
     raise ValueError("no message of tidelake")
 
 
+def _raw_object(entry: Mapping[str, Any]) -> RawObject:
+    bucket, key, version_id = (_text(entry[name]) for name in ("bucket", "key", "version_id"))
+    return RawObject(bucket, key, version_id, _number(entry["size"]))
+
+
+def _batch_id(value: object) -> str:
+    if _BATCH_ID.fullmatch(_text(value)) is None:
+        raise ValueError("no id of a batch")
+    return str(value)
+
+
 def _text(value: object) -> str:
+    """Text that can be written as UTF-8: JSON may hold halves of characters."""
     if not isinstance(value, str):
         raise TypeError("no text")
+    value.encode()
+    return value
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, int):
+        raise TypeError("no whole number")
     return value

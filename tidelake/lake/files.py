@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow.parquet
+import pyarrow as pa
 from pyarrow.fs import FileSelector, FileSystem, FileType
+from pyarrow.parquet import ParquetFile
 
 OBJECT_SCHEMES = ("s3://", "s3a://", "s3n://")
 
@@ -47,14 +49,32 @@ class LakeFiles:
 
     def rows(self, uri: str) -> int:
         """The rows of a Parquet object by its footer. Raises ArrowInvalid if it is none."""
-        with self.system.open_input_file(_path_of(uri)) as source:
-            count: int = pyarrow.parquet.ParquetFile(source).metadata.num_rows
+        count: int = self._parquet(uri, lambda file: file.metadata.num_rows)
         return count
 
     def column(self, uri: str, name: str) -> Any:
-        """One column of a Parquet object, as an Arrow array in chunks."""
-        with self.system.open_input_file(_path_of(uri)) as source:
-            return pyarrow.parquet.ParquetFile(source).read(columns=[name]).column(name)
+        """One column of a Parquet object, as an Arrow array in chunks.
+
+        Raises ArrowInvalid if it is no readable Parquet, KeyError if it has no such column.
+        """
+        return self._parquet(uri, lambda file: file.read(columns=[name]).column(name))
+
+    def _parquet(self, uri: str, read: Callable[[ParquetFile], Any]) -> Any:
+        path = _path_of(uri)
+        try:
+            with self.system.open_input_file(path) as source:
+                return read(ParquetFile(source))
+        except FileNotFoundError:
+            raise
+        except (OSError, pa.ArrowNotImplementedError):
+            # Arrow says so of damaged content as of a store that fails. Once the content is here,
+            # only the first can be.
+            with self.system.open_input_file(path) as source:
+                content = source.read()
+        try:
+            return read(ParquetFile(pa.BufferReader(content)))
+        except (OSError, pa.ArrowNotImplementedError) as error:
+            raise pa.ArrowInvalid(str(error)) from error
 
     def _path(self, key: str) -> str:
         return f"{self.bucket}/{key}".rstrip("/")

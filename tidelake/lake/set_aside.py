@@ -7,7 +7,6 @@ from, and lists the places in it whose records are back on the data stream.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -31,6 +30,10 @@ class SetAside:
     raw: bytes | None
     reason: str
     at: datetime
+
+
+_UNKNOWN_TIME = datetime.max.replace(tzinfo=UTC)
+"""Of what says no time: within any period that is asked for, so that it is counted."""
 
 
 class Markers:
@@ -75,20 +78,18 @@ def failed_records(files: LakeFiles, since: datetime | None = None) -> Iterator[
 
 
 def _failed_record(uri: str, place: int, line: bytes) -> SetAside:
-    document = json.loads(line)
-    code = document.get("lastErrorCode", document.get("errorCode", "unknown"))
+    """A line of the zone; one that Firehose did not write keeps no other from being replayed."""
+    try:
+        document = json.loads(line)
+        code = document.get("lastErrorCode", document.get("errorCode", "unknown"))
+        at = datetime.fromtimestamp(int(document.get("arrivalTimestamp", 0)) / 1000, UTC)
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+        return SetAside(uri=uri, place=place, raw=None, reason="unreadable", at=_UNKNOWN_TIME)
     try:
         raw = base64.b64decode(document["rawData"], validate=True)
-    except (KeyError, binascii.Error):
+    except (KeyError, ValueError, TypeError):
         raw = None
-    arrived = document.get("arrivalTimestamp", 0)
-    return SetAside(
-        uri=uri,
-        place=place,
-        raw=raw,
-        reason=str(code),
-        at=datetime.fromtimestamp(int(arrived) / 1000, UTC),
-    )
+    return SetAside(uri=uri, place=place, raw=raw, reason=str(code), at=at)
 
 
 def quarantined_rows(tables: CuratedTables, since: datetime | None = None) -> Iterator[SetAside]:

@@ -39,7 +39,7 @@ def matching_files(inputs: tuple[str, ...]) -> list[Path]:
     """The files that names and patterns mean, each once; InputError for a pattern without any."""
     found: dict[Path, None] = {}
     for name in inputs:
-        if Path(name).exists() or not has_magic(name):
+        if not has_magic(name) or Path(name).exists():
             found[Path(name)] = None
             continue
         names = sorted(glob(name, recursive=True))  # noqa: PTH207 - patterns may be absolute

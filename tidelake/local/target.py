@@ -82,6 +82,6 @@ def aws_region() -> str:
     Raises ConfigurationError where none is set.
     """
     region: str | None = os.environ.get("AWS_REGION", boto3.session.Session().region_name)
-    if region is None:
-        raise ConfigurationError("AWS_REGION", None, "a region such as us-east-1")
+    if not region:
+        raise ConfigurationError("AWS_REGION", region, "a region such as us-east-1")
     return region

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import ClientError, WaiterError
 from rich.console import Console
 
 from tidelake.contract.deployment import StackRole
@@ -27,22 +28,30 @@ _MOST_POLLS = 120
 """A cluster takes some minutes to end."""
 
 
-def run_cdk_destroy(target: Target, project_dir: Path) -> None:
-    """`cdk destroy`, whose progress goes where ours does: on AWS it takes some ten minutes."""
+def cdk_destroy(project_dir: Path) -> Callable[[Target], None]:
+    """`cdk destroy`, whose progress goes where ours does: on AWS it takes some ten minutes.
+
+    Raises ToolchainError, before anything is changed, where the CDK CLI is not set up below
+    `project_dir`; what is returned raises CommandError when the CDK CLI fails.
+    """
     toolchain = find_toolchain(project_dir)
-    command = [str(toolchain.node), str(toolchain.cdk), "destroy", "--all", "--force"]
-    command += ["--no-notices", "-c", f"environment={target.environment}"]
-    finished = subprocess.run(  # noqa: S603  the project's own CDK CLI, with no shell
-        command,
-        cwd=project_dir,
-        env={**toolchain.environment(_tool_environment(target)), **CLI_ENVIRONMENT},
-        check=False,
-    )
-    if finished.returncode:
-        raise CommandError(
-            f"cdk destroy ended with exit status {finished.returncode}; protection stays lifted, "
-            "and the same command goes on from here"
+
+    def run(target: Target) -> None:
+        command = [str(toolchain.node), str(toolchain.cdk), "destroy", "--all", "--force"]
+        command += ["--no-notices", "-c", f"environment={target.environment}"]
+        finished = subprocess.run(  # noqa: S603  the project's own CDK CLI, with no shell
+            command,
+            cwd=project_dir,
+            env={**toolchain.environment(_tool_environment(target)), **CLI_ENVIRONMENT},
+            check=False,
         )
+        if finished.returncode:
+            raise CommandError(
+                f"cdk destroy ended with exit status {finished.returncode}; protection stays "
+                "lifted, and the same command goes on from here"
+            )
+
+    return run
 
 
 def _tool_environment(target: Target) -> dict[str, str]:
@@ -77,13 +86,23 @@ def destroy(
     if any(stack.is_protected or stack.retained for stack in stacks):
         _require_confirmation(target.environment, confirm())
     _lift_protection(stacks, target, console)
-    if not any(stack.names(_CLUSTER) for stack in stacks):
-        _end_launched_clusters(stacks, target, console)
-    run_cdk(target)
-    left = [resource for stack in stacks for resource in left_behind(cloudformation, stack)]
+    _end_launched_clusters(stacks, target, console)
+    try:
+        run_cdk(target)
+    except CommandError:
+        # The stacks that are gone by now are none of those that the next attempt looks at.
+        left = _left_behind(cloudformation, stacks)
+        if left:
+            _list(console, "Left so far, for you to keep or to delete:", left)
+        raise
+    left = _left_behind(cloudformation, stacks)
     _list(console, "Left, for you to keep or to delete:" if left else "Nothing is left.", left)
     _say_which_names_are_taken(left, console)
     return left
+
+
+def _left_behind(cloudformation: Any, stacks: list[DeployedStack]) -> list[Resource]:
+    return [resource for stack in stacks for resource in left_behind(cloudformation, stack)]
 
 
 def _say_what_remains(stacks: list[DeployedStack], console: Console) -> None:
@@ -130,24 +149,45 @@ def _lift_protection(stacks: list[DeployedStack], target: Target, console: Conso
 
 
 def _is_protected_cluster(emr: Any, cluster_id: str) -> bool:
-    cluster = emr.describe_cluster(ClusterId=cluster_id)["Cluster"]
+    try:
+        cluster = emr.describe_cluster(ClusterId=cluster_id)["Cluster"]
+    except ClientError as error:
+        # EMR forgets a cluster two months after its end; its stack does not.
+        if error.response["Error"]["Code"] != "InvalidRequestException":
+            raise
+        return False
     return cluster["TerminationProtected"] and cluster["Status"]["State"] in _LIVE_STATES
 
 
 def _end_launched_clusters(stacks: list[DeployedStack], target: Target, console: Console) -> None:
-    """End what the trigger launched: it is in no stack, and its nodes hold on to the network."""
+    """End what the trigger launched: it is in no stack, and its nodes hold on to the network.
+
+    There may be one beside the stack's own cluster, from before `cluster.mode` was changed.
+    """
     for mapping in (m for stack in stacks for m in stack.names("AWS::Lambda::EventSourceMapping")):
         # Or it launches another meanwhile.
         target.client("lambda").update_event_source_mapping(UUID=mapping, Enabled=False)
     emr = target.client("emr")
     name = StackRole.PROCESSING.stack_name(target.environment)
     pages = emr.get_paginator("list_clusters").paginate(ClusterStates=list(_LIVE_STATES))
-    launched = [c["Id"] for page in pages for c in page["Clusters"] if c["Name"] == name]
+    named = [c["Id"] for page in pages for c in page["Clusters"] if c["Name"] == name]
+    own = {cluster for stack in stacks for cluster in stack.names(_CLUSTER)}
+    launched = [cluster for cluster in named if cluster not in own]
     if not launched:
         return
     _list(console, f"Ending {', '.join(launched)}, with the steps that run there.", [])
     emr.terminate_job_flows(JobFlowIds=launched)
     for cluster in launched:
+        _wait_for_end(emr, cluster)
+
+
+def _wait_for_end(emr: Any, cluster_id: str) -> None:
+    try:
         emr.get_waiter("cluster_terminated").wait(
-            ClusterId=cluster, WaiterConfig={"Delay": _POLL_SECONDS, "MaxAttempts": _MOST_POLLS}
+            ClusterId=cluster_id, WaiterConfig={"Delay": _POLL_SECONDS, "MaxAttempts": _MOST_POLLS}
         )
+    except WaiterError as error:
+        # An end all the same, such as that of a cluster that was still starting.
+        state = error.last_response.get("Cluster", {}).get("Status", {}).get("State")
+        if state != "TERMINATED_WITH_ERRORS":
+            raise

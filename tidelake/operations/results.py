@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tidelake.contract.errors import ConfigurationError
 from tidelake.lake.printable import printable
 from tidelake.lake.results import read_results
 from tidelake.lake.results_report import print_results
@@ -35,7 +36,13 @@ class ResultsOptions:
 
 
 def show_results(options: ResultsOptions, console: Console) -> None:
-    """Read the environment's tables and print what is asked for."""
+    """Read the environment's tables and print what is asked for.
+
+    Raises ConfigurationError for a query with a `since`, which it would not heed.
+    """
+    if options.sql is not None and options.since is not None:
+        allowed = "none with --sql, which says itself which times it wants"
+        raise ConfigurationError("--since", options.since.isoformat(), allowed)
     tables = deployed(options.environment).tables
     if options.sql is None and options.table is None:
         results = read_results(tables, options.since)

@@ -117,7 +117,10 @@ def _follow(options: SendOptions, console: Console) -> SendReport:
     """Send what is written to the files until a signal; positions pass only what is safe."""
     transport, stream = open_stream(options.environment, options.stream, options.transport)
 
-    def warn(mark: FileMark) -> None:
+    def warn_of_refusal(path: Path) -> None:
+        console.print(f"{path} may not be read; it is followed once it may", markup=False)
+
+    def warn_of_loss(mark: FileMark) -> None:
         console.print(
             f"{mark.path} was emptied or is gone; what it held after line {mark.lines} and was "
             "not copied beside it, is lost",
@@ -136,7 +139,8 @@ def _follow(options: SendOptions, console: Console) -> SendReport:
             positions,
             stop=stop.is_requested,
             before_save=dead_letters.sync,
-            on_loss=warn,
+            on_loss=warn_of_loss,
+            on_refused=warn_of_refusal,
             sleep=stop.sleep,
         )
 

@@ -10,6 +10,8 @@ from botocore.exceptions import ClientError
 
 from tidelake.contract.deployment import StackRole
 
+_NEVER_MADE = "REVIEW_IN_PROGRESS"
+"""The status of a stack whose first change set was never carried out: it has no template."""
 _RETAINING = ("Retain", "RetainExceptOnCreate")
 
 
@@ -80,7 +82,9 @@ def _described(cloudformation: Any, name: str) -> Mapping[str, Any] | None:
 
 def _read(cloudformation: Any, description: Mapping[str, Any]) -> DeployedStack:
     name = description["StackName"]
-    template = cloudformation.get_template(StackName=name)["TemplateBody"]["Resources"]
+    template: Mapping[str, Any] = {}
+    if description["StackStatus"] != _NEVER_MADE:
+        template = cloudformation.get_template(StackName=name)["TemplateBody"]["Resources"]
     resources = dict(_resources(cloudformation, name))
     return DeployedStack(
         name=name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -50,26 +50,27 @@ def tail(
 ) -> None:
     """Print matching events until `limit` are there, or for ever.
 
-    On a terminal, how far behind the tail is stands in a line of its own on standard error.
+    On standard error stands where a record lies that holds no event, and on a terminal, in a line
+    of its own, how far behind the tail is.
     """
     transport = FastTransport(target.client("kinesis"))
     consumer = Consumer(transport, target.stream_name(stream), start=start)
     errors = Console(stderr=True)
+
+    def tell(unreadable: str) -> None:
+        errors.print(f"no event: {unreadable}", markup=False, highlight=False, soft_wrap=True)
+
+    events = read_events(consumer.follow(), tell)
+    matching = (found for found in events if wanted.matches(found[1]))
     with errors.status("waiting for events") as status:
         shown_at = 0.0
-        for count, (record, event) in enumerate(islice(_matching(consumer, wanted), limit), 1):
+        for count, (record, event) in enumerate(islice(matching, limit), 1):
             sys.stdout.write(json.dumps(event) if as_json else line_of(record, event))
             sys.stdout.write("\n")
             sys.stdout.flush()
             if time.monotonic() - shown_at > _STATUS_SECONDS:
                 shown_at = time.monotonic()
                 status.update(f"{count:,} events, {lag_text(consumer.lag)}")
-
-
-def _matching(consumer: Consumer, wanted: Wanted) -> Iterator[tuple[ReceivedRecord, Event]]:
-    for record, event in read_events(consumer.follow()):
-        if wanted.matches(event):
-            yield record, event
 
 
 def line_of(record: ReceivedRecord, event: Event, *, now: datetime | None = None) -> str:

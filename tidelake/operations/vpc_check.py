@@ -96,9 +96,12 @@ def _check_subnet(
         is_private,
         f"take the internet gateway out of {table['RouteTableId']}, or name a private subnet",
     )
-    # A way out of the VPC, such as NAT, reaches what has no endpoint.
+    # A way out of the VPC, such as NAT, reaches what has no endpoint; one whose other end was
+    # deleted is a black hole.
     has_way_out = any(
-        route.get("DestinationCidrBlock") == "0.0.0.0/0" and not _target(route).startswith("igw-")
+        route.get("DestinationCidrBlock") == "0.0.0.0/0"
+        and route.get("State") != "blackhole"
+        and not _target(route).startswith("igw-")
         for route in table["Routes"]
     )
     for service in ("s3", *CLUSTER_SERVICES):

@@ -11,11 +11,12 @@ classes `SourceInfo` and `...SourceInfoStructMaker` of its connectors.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from tidelake.contract.errors import InvalidEventError
 from tidelake.contract.events import Event, own_event_id
 from tidelake.contract.schema import CHANGE_DATA
-from tidelake.sources.json_lines import JsonObject, load_object
+from tidelake.sources.json_lines import JsonObject, dump, load_object
 from tidelake.sources.lines import SkipReason
 from tidelake.sources.options import SourceOptions
 from tidelake.sources.row_changes import as_count, as_object, as_text, row_fields
@@ -37,9 +38,10 @@ def is_debezium(line: JsonObject) -> bool:
 def parse_debezium(line: JsonObject, options: SourceOptions) -> Event | SkipReason:
     """The event of a changed row, or what kind of record it is that holds none.
 
-    `event_id` is a digest of connector, table, source position, operation, key and event time;
-    a redelivered event has the same. `event_time` is the database's time of the change. Raises
-    InvalidEventError, which names the field and the rule, for a record that is none of Debezium's.
+    `event_id` is a digest of connector, table, source position, operation, key and event time, and
+    of what else tells changes of one position apart; a redelivered event has the same. `event_time`
+    is the database's time of the change. Raises InvalidEventError, which names the field and the
+    rule, for a record that is none of Debezium's.
     """
     key, value = _key_and_value(line)
     if value is None:
@@ -86,8 +88,23 @@ def _change(value: JsonObject, op: str, key: JsonObject | None, options: SourceO
             str(event[name])
             for name in ("table_name", "source_position", "operation", "row_key", "event_time")
         ),
+        *_within_position(source, value),
     )
     return event
+
+
+def _within_position(source: JsonObject, value: JsonObject) -> Iterator[str]:
+    """What tells apart the changes of one row that share a position, none where they never do.
+
+    The updates of one document in one transaction of MongoDB have one time in the log (its manual,
+    "Change Events", clusterTime); those of Oracle may have one SCN, and are told apart by the place
+    of their redo record (Oracle Database Reference, V$LOGMNR_CONTENTS, RS_ID).
+    """
+    updated = as_object(value.get("updateDescription"), "updateDescription")
+    if updated is not None:
+        yield dump(updated)
+    if source.get("rs_id") is not None:
+        yield str(source["rs_id"])
 
 
 def _key_and_value(line: JsonObject) -> tuple[JsonObject | None, JsonObject | None]:

@@ -29,8 +29,6 @@ ROTATION_SECONDS = 5.0
 SAVE_SECONDS = 1.0
 """How often positions are saved, at most."""
 
-_TURN_BYTES = 256 * 1024
-
 
 class _Read(NamedTuple):
     """A line that was given away, and where its file goes on after it."""
@@ -59,12 +57,13 @@ class FollowedFiles:
         stop: Callable[[], bool],
         before_save: Callable[[], None] = lambda: None,
         on_loss: Callable[[FileMark], None] = lambda _: None,
+        on_refused: Callable[[Path], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """`before_save` is called before positions are saved: the place to bring to the disk what
         was set aside. `on_loss` is told of a file whose rest cannot be found: it was emptied
-        without a copy, or is gone."""
+        without a copy, or is gone; `on_refused`, once, of a file that may not be read."""
         self.position = 0
         """The position of the last outcome given."""
         self._patterns = patterns
@@ -73,6 +72,8 @@ class FollowedFiles:
         self._stop = stop
         self._before_save = before_save
         self._on_loss = on_loss
+        self._on_refused = on_refused
+        self._refused: set[Path] = set()
         self._clock = clock
         self._sleep = sleep
         self._growing: dict[tuple[int, int], FollowedFile] = {}
@@ -158,6 +159,8 @@ class FollowedFiles:
         found = []
         names = set()
         for pattern in self._patterns:
+            # A file's own name may look like a pattern: `app[1].log`.
+            names.add(pattern)
             names.update(glob(pattern, recursive=True))  # noqa: PTH207 - patterns may be absolute
         for name in names:
             path = Path(name)
@@ -165,8 +168,12 @@ class FollowedFiles:
                 if path.is_file() and not is_compressed(path):
                     status = path.stat()
                     found.append((status.st_mtime, path, (status.st_dev, status.st_ino)))
+            except PermissionError:
+                if path not in self._refused:
+                    self._refused.add(path)
+                    self._on_refused(path)
             except OSError:
-                # Gone since it was named, or not for us to read.
+                # Gone since it was named.
                 continue
         return {identity: path for _, path, identity in sorted(found)}
 
@@ -190,7 +197,7 @@ class FollowedFiles:
             self._rotated[file] = self._clock()
 
     def _read(self, file: FollowedFile, *, to_the_end: bool = False) -> Iterator[LineOutcome]:
-        for line in file.read(_TURN_BYTES, to_the_end=to_the_end):
+        for line in file.read(to_the_end=to_the_end):
             if file in self._rotated:
                 self._rotated[file] = self._clock()
             self.position += 1

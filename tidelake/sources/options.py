@@ -38,11 +38,13 @@ class SourceOptions:
             _refuse("--critical-fields", self.critical_fields != CRITICAL_FIELDS, CHANGE_DATA)
         if source_name != SENSOR.name:
             _refuse("--valid-range", self.valid_range is not None, SENSOR)
+        _check_text("--origin", self.origin)
         allowed = SETTABLE.get(source_name, ())
-        for name in self.settings:
+        for name, value in self.settings.items():
             if name not in allowed:
                 names = ", ".join(allowed) if allowed else f"nothing for the source {source_name}"
                 raise ConfigurationError("--set", name, names)
+            _check_text("--set", value)
 
     def origin_of(self, source_name: str) -> str:
         """The source's name, and whatever makes events of equal lines different ones."""
@@ -55,6 +57,14 @@ class SourceOptions:
 def _refuse(option: str, given: object, source: Source) -> None:
     if given:
         raise ConfigurationError(option, "given", f"with the source {source.name} alone")
+
+
+def _check_text(option: str, text: str) -> None:
+    """Refuse what no event and no id can hold: bytes that are no UTF-8 come as lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ConfigurationError(option, text, "text in UTF-8") from None
 
 
 def parse_settings(texts: list[str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from lambda_src.delivery_transform.conformity import conformed, events_in
 from lambda_src.delivery_transform.records import answer
 from tests.lambda_src.delivery_transform.events import REQUEST
 from tidelake.contract.errors import InvalidEventError
-from tidelake.contract.schema import WEB_LOG
+from tidelake.contract.schema import COMMON_FIELDS, WEB_LOG
 from tidelake.contract.settings import Misfits
 from tidelake.sources.validate import validator_for
 
@@ -125,6 +125,23 @@ def test_a_number_that_overflows_is_of_the_wrong_type() -> None:
         json.dumps({**REQUEST, "response_bytes": 0}).replace("0}", "1e999}").encode()
     )
     with pytest.raises(InvalidEventError, match=r"^response_bytes: must be of type bigint$"):
+        conformed(event)
+
+
+COMMON_NAMES = [field.name for field in COMMON_FIELDS]
+
+
+@pytest.mark.parametrize("value", ["1e999", "-1e999", '"1e999"'])
+def test_a_reading_that_is_not_finite_is_refused(value: str) -> None:
+    reading = {name: REQUEST[name] for name in COMMON_NAMES} | {
+        "source": "sensor",
+        "device_id": "m1",
+        "sensor_type": "x",
+        "quality": "good",
+        "value": 0,
+    }
+    [event] = events_in(json.dumps(reading).replace('"value": 0', f'"value": {value}').encode())
+    with pytest.raises(InvalidEventError, match=r"^value: must be of type double$"):
         conformed(event)
 
 

@@ -8,9 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from lambda_src.step_outcome import handler as outcome
 from tests.lambda_src.control_plane import CLUSTER_NAME, ControlPlane, raw
+from tests.lambda_src.fake_emr import refused
 from tidelake.contract.batch_items import Batch, BatchState
 from tidelake.contract.manifest import Manifest
 
@@ -98,6 +100,20 @@ def test_completed_step_makes_its_batch_done_and_its_counts_metrics(
     assert plane.batch(ONE.batch_id).state is BatchState.DONE
 
 
+def test_counts_that_could_not_be_read_are_counted_by_the_next_look(
+    plane: ControlPlane, submitted: Submitted, ended: Ended, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unavailable(**_: object) -> None:
+        raise refused("SlowDown", "Please reduce your request rate.")
+
+    batch = submitted()
+    with monkeypatch.context() as broken:
+        broken.setattr(plane.clients.s3, "get_object", unavailable)
+        with pytest.raises(ClientError):
+            ended(batch, "COMPLETED")
+    assert ended(batch, "COMPLETED") == {"StepsCompleted": 1}
+
+
 def test_doubled_event_counts_nothing_twice(submitted: Submitted, ended: Ended) -> None:
     batch = submitted()
     assert ended(batch, "COMPLETED") == {"StepsCompleted": 1}
@@ -114,15 +130,15 @@ def test_event_of_an_end_that_did_not_come_changes_nothing(
 
 
 @pytest.mark.parametrize(
-    ("state", "failures"), [("FAILED", 1), ("CANCELLED", 0), ("INTERRUPTED", 0)]
+    ("state", "ends"), [("FAILED", (1, 0)), ("CANCELLED", (0, 1)), ("INTERRUPTED", (0, 1))]
 )
 def test_step_that_did_not_complete_is_asked_for_under_the_next_attempt(
-    state: str, failures: int, plane: ControlPlane, submitted: Submitted, ended: Ended
+    state: str, ends: tuple[int, int], plane: ControlPlane, submitted: Submitted, ended: Ended
 ) -> None:
     assert ended(submitted(), state) == {"StepsFailed": 1, "BatchesRetried": 1}
     batch = plane.batch(ONE.batch_id)
-    assert (batch.state, batch.attempt, batch.failures) == (BatchState.RECORDED, 2, failures)
-    assert batch.reason == state
+    assert (batch.state, batch.attempt, batch.reason) == (BatchState.RECORDED, 2, state)
+    assert (batch.failures, batch.interruptions) == ends
 
 
 def test_next_attempt_is_asked_for_with_a_delay(
@@ -163,7 +179,7 @@ def test_batch_that_failed_three_times_is_halved(
     [
         (ONE, {"attempt": 3, "failures": 2}),
         (FOUR, {"attempt": 1, "failures": 2, "splits": 3}),
-        (FOUR, {"attempt": 10}),
+        (FOUR, {"attempt": 10, "interruptions": 9}),
     ],
     ids=["one object", "halved three times", "ten attempts"],
 )
@@ -182,6 +198,15 @@ def test_what_fails_still_is_set_aside_with_its_reason_and_can_be_tried_again(
         {"tidelake": "retry", "batch_id": manifest.batch_id, "reason": "FAILED Unknown Error."}
     ]
     assert plane.sent() == []
+
+
+def test_batch_whose_manifest_is_gone_is_set_aside_instead_of_halved(
+    plane: ControlPlane, submitted: Submitted, ended: Ended
+) -> None:
+    batch = submitted(FOUR, attempt=3, failures=2)
+    plane.clients.s3.delete_object(Bucket="lake", Key=f"manifests/{FOUR.batch_id}.json")
+    assert ended(batch, "FAILED") == {"StepsFailed": 1, "BatchesSetAside": 1}
+    assert plane.batch(FOUR.batch_id).reason == "FAILED; its manifest is gone"
 
 
 def test_message_of_a_failed_job_which_may_hold_data_is_not_repeated(

@@ -47,6 +47,15 @@ def test_another_is_launched_when_the_first_has_ended_itself(
     assert find(plane) == SECOND
 
 
+def test_another_is_launched_when_nothing_may_be_asked_of_the_first_any_more(
+    plane: ControlPlane,
+) -> None:
+    find(plane)
+    plane.emr.end_cluster(FIRST)
+    plane.emr.forbidden.add(FIRST)
+    assert find(plane) == SECOND
+
+
 def test_lost_reply_to_a_launch_leads_to_one_cluster(plane: ControlPlane) -> None:
     plane.emr.drop_replies = 1
     with pytest.raises(ReadTimeoutError):

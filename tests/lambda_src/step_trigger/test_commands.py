@@ -55,18 +55,39 @@ def test_next_attempt_waits_where_the_cluster_is_full(handle: Handle) -> None:
     assert handle(sqs_event(submit_body(BATCH, 2))) == []
 
 
+def test_next_attempt_is_submitted_where_emr_has_forgotten_the_cluster_of_the_last(
+    plane: ControlPlane, handle: Handle
+) -> None:
+    handle(events_of([raw("a")]))
+    following = next_attempt(plane.batch(BATCH), plane.table.now())
+    assert plane.table.save(replace(following, cluster_id="j-FORGOTTEN")) is not None
+    assert handle(sqs_event(submit_body(BATCH, 2))) == []
+    assert plane.emr.names() == [f"dev/curate-{BATCH}-1", f"dev/curate-{BATCH}-2"]
+
+
 def test_batch_that_was_set_aside_gets_its_attempts_anew(
     plane: ControlPlane, handle: Handle
 ) -> None:
     handle(events_of([raw("a")]))
-    aside = replace(plane.batch(BATCH), state=BatchState.SET_ASIDE, failures=3, splits=2)
+    batch = plane.batch(BATCH)
+    aside = replace(batch, state=BatchState.SET_ASIDE, failures=3, interruptions=6, splits=2)
     assert plane.table.save(aside) is not None
     body = retry_body(BATCH, "out of memory")
     assert handle(sqs_event(body)) == []
     assert handle(sqs_event(body)) == []
     batch = plane.batch(BATCH)
-    assert (batch.state, batch.attempt, batch.failures) == (BatchState.SUBMITTED, 2, 0)
+    assert (batch.state, batch.attempt) == (BatchState.SUBMITTED, 2)
+    assert (batch.failures, batch.interruptions, batch.splits) == (0, 0, 0)
     assert plane.emr.names()[-1] == f"dev/curate-{BATCH}-2"
+
+
+def test_next_attempt_needs_nothing_of_the_cluster_of_the_last(
+    plane: ControlPlane, handle: Handle, second_attempt: str
+) -> None:
+    new = plane.emr.run_job_flow(Name="new")["JobFlowId"]
+    plane.emr.forbidden.add(plane.cluster_id)
+    assert handle(sqs_event(submit_body(second_attempt, 2)), cluster_id=new) == []
+    assert plane.emr.names(new) == [f"dev/curate-{BATCH}-2"]
 
 
 def test_objects_that_the_sweep_found_are_taken_once(plane: ControlPlane, handle: Handle) -> None:

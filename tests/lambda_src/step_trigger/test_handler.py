@@ -156,6 +156,19 @@ def test_step_whose_reply_was_lost_is_found_on_a_later_page_and_though_it_has_en
     assert own_names(plane.emr) == [f"dev/curate-{BATCH_A}-1"]
 
 
+def test_batch_is_submitted_anew_where_emr_no_longer_knows_the_cluster_of_a_lost_reply(
+    plane: ControlPlane, handle: Handle
+) -> None:
+    plane.emr.drop_replies = 1
+    with pytest.raises(ReadTimeoutError):
+        handle(events_of([raw("a")]))
+    new = plane.emr.run_job_flow(Name="new")["JobFlowId"]
+    del plane.emr.clusters[plane.cluster_id]
+    plane.clock.seconds += 91
+    assert handle(events_of([raw("a")]), cluster_id=new) == []
+    assert len(plane.emr.names(new)) == 1
+
+
 def test_redelivered_message_resumes_its_batch_though_sqs_regroups(
     plane: ControlPlane, handle: Handle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -288,11 +301,12 @@ def test_deferred_messages_are_hidden_together_for_longer_each_time(
         RawObject("lake", "streaming-data/a", "v1", 0),
         RawObject("lake", "streaming-data/_SUCCESS", "v1", 10),
         RawObject("lake", "streaming-data/.hidden", "v1", 10),
+        RawObject("lake", "streaming-data/notes.txt", "v1", 10),
         RawObject("lake", "streaming-data/year=2026/", "v1", 10),
         RawObject("lake", "processed-data/a", "v1", 10),
         RawObject("another", "streaming-data/a", "v1", 10),
     ],
-    ids=["empty", "marker", "hidden", "folder", "another zone", "another bucket"],
+    ids=["empty", "marker", "hidden", "no Parquet", "folder", "another zone", "another bucket"],
 )
 def test_trigger_ignores_and_counts_what_is_no_raw_object(
     ignored: RawObject, handle: Handle, log_lines: LogLines

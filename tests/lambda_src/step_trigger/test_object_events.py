@@ -19,6 +19,10 @@ from tidelake.contract.trigger_messages import (
     submit_body,
 )
 
+BATCH = "2ffd38095a6973d3a338701df21cdc6b"
+OWN = "message of tidelake lacks a field"
+"""Why a message of ours is refused."""
+
 
 def test_an_event_bridge_event_keeps_its_key_as_it_is(load_event: LoadEvent) -> None:
     assert objects_in(json.dumps(load_event("event_bridge_object_created"))) == [
@@ -102,10 +106,15 @@ def test_a_deletion_holds_no_object(load_event: LoadEvent) -> None:
             '{"source": "aws.s3", "detail-type": "Object Created", "detail": {"object": {}}}',
             "bucket is missing or of the wrong type",
         ),
-        ('{"tidelake": "other"}', "message of tidelake lacks a field"),
-        ('{"tidelake": "submit", "batch_id": "b"}', "message of tidelake lacks a field"),
-        ('{"tidelake": "retry", "batch_id": 7}', "message of tidelake lacks a field"),
-        ('{"tidelake": "objects", "objects": [{}]}', "message of tidelake lacks a field"),
+        ('{"tidelake": "other"}', OWN),
+        (f'{{"tidelake": "submit", "batch_id": "{BATCH}"}}', OWN),
+        (f'{{"tidelake": "submit", "batch_id": "{BATCH}", "attempt": 1e999}}', OWN),
+        ('{"tidelake": "retry", "batch_id": 7}', OWN),
+        ('{"tidelake": "retry", "batch_id": "b"}', OWN),
+        ('{"tidelake": "objects", "objects": [{}]}', OWN),
+        (objects_body([RawObject("lake", "streaming-data/\ud800", "v1", 10)]), OWN),
+        (objects_body([RawObject("lake", "a", "v1", 10)]).replace('"a"', "7"), OWN),
+        (objects_body([RawObject("lake", "a", "v1", 10)]).replace("10", '"10"'), OWN),
         ('{"Records": {}}', "Records is missing or of the wrong type"),
         ('{"Records": ["x"]}', "record is no JSON object"),
         ('{"Records": [{"eventSource": "aws:sns"}]}', "eventSource is not aws:s3"),
@@ -115,6 +124,13 @@ def test_what_is_no_object_event_is_refused_with_its_reason(body: str, reason: s
     with pytest.raises(MalformedMessageError) as error:
         read_message(body)
     assert str(error.value) == reason
+
+
+@pytest.mark.parametrize("event", ["event_bridge_object_created", "s3_notification"])
+def test_a_key_that_is_no_text_is_refused(event: str, load_event: LoadEvent) -> None:
+    body = json.dumps(load_event(event)).replace("streaming-data/", "streaming-data/\\ud800")
+    with pytest.raises(MalformedMessageError, match="key is no valid text"):
+        read_message(body)
 
 
 def test_a_size_that_is_no_number_is_refused(load_event: LoadEvent) -> None:
@@ -127,8 +143,8 @@ def test_a_size_that_is_no_number_is_refused(load_event: LoadEvent) -> None:
 @pytest.mark.parametrize(
     ("body", "command"),
     [
-        (submit_body("b1", 2), Submit("b1", 2)),
-        (retry_body("b1", "why"), Retry("b1")),
+        (submit_body(BATCH, 2), Submit(BATCH, 2)),
+        (retry_body(BATCH, "why"), Retry(BATCH)),
         (MAINTAIN_BODY, Maintain()),
     ],
 )

@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from lambda_src.batches.following import FollowingError
 from lambda_src.step_trigger import handler as trigger
 from lambda_src.sweep import handler as sweep
 from tests.lambda_src.control_plane import ControlPlane, events_of, raw
+from tests.lambda_src.fake_emr import refused
 from tidelake.contract.batch_items import Batch, BatchState
 from tidelake.contract.manifest import Manifest, RawObject
 
@@ -58,6 +60,32 @@ def test_step_that_emr_no_longer_knows_is_submitted_again(
     trigger.handler(events_of([raw("a")]), None)
     plane.emr.clusters[plane.cluster_id]["Steps"].clear()
     assert swept()["BatchesRetried"] == 1
+
+
+def test_batch_that_emr_refuses_to_tell_of_leaves_the_others_to_be_followed(
+    plane: ControlPlane,
+    swept: Sweep,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("first", "second"):
+        trigger.handler(events_of([raw(name)]), None)
+        plane.emr.end_step(plane.emr.names()[-1], "COMPLETED")
+    plane.clock.seconds += 2 * 3_600
+    put(plane, 2)
+    first = Manifest.of([raw("first")]).batch_id
+    refused_step, describe = plane.batch(first).step_id, plane.emr.describe_step
+
+    def describe_others(**which: str) -> dict[str, object]:
+        if which["StepId"] == refused_step:
+            raise refused("AccessDeniedException", "no permission")
+        return describe(**which)
+
+    monkeypatch.setattr(plane.emr, "describe_step", describe_others)
+    with pytest.raises(FollowingError, match=first):
+        swept()
+    published = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (published["StepsCompleted"], published["ObjectsForgotten"]) == (1, 1)
 
 
 def test_batch_whose_own_message_was_lost_is_asked_for_after_its_lease(
