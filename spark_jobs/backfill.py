@@ -33,6 +33,7 @@ from spark_jobs.commits import Tables
 from spark_jobs.curate import curate
 from spark_jobs.session import run_job
 from spark_jobs.tables import LEDGER
+from tidelake.contract.lake import arrival_day_folder
 from tidelake.contract.manifest import Manifest, RawObject
 
 _BYTES_PER_MIB = 1024 * 1024
@@ -41,7 +42,7 @@ _BYTES_PER_MIB = 1024 * 1024
 def day_folders(raw: str, first: date, end: date) -> list[str]:
     """The folders of a raw zone with the objects that arrived from `first` up to before `end`."""
     days = (first + timedelta(days=n) for n in range((end - first).days))
-    return [f"{raw.rstrip('/')}/year={day:%Y}/month={day:%m}/day={day:%d}/" for day in days]
+    return [f"{raw.rstrip('/')}/{arrival_day_folder(day)}" for day in days]
 
 
 def list_objects(spark: SparkSession, folders: Sequence[str]) -> list[RawObject]:

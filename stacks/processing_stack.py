@@ -20,7 +20,7 @@ from stacks.constructs.step_trigger import StepQueues, StepTrigger
 from stacks.pipeline_stack import PipelineStack
 from tidelake.contract.deployment import Output
 from tidelake.contract.settings import StepTriggerSettings
-from tidelake.contract.steps import BACKFILL, CURATE, MAINTAIN
+from tidelake.contract.steps import AGGREGATE, BACKFILL, CURATE, MAINTAIN
 
 
 class ProcessingStack(PipelineStack):
@@ -83,11 +83,13 @@ class ProcessingStack(PipelineStack):
         job, shared_code = spark_job(self, "Job", CURATE), spark_shared_code(self, "SharedCode")
         maintain = spark_job(self, "Maintain", MAINTAIN) if config.maintenance.schedule else None
         backfill = spark_job(self, "Backfill", BACKFILL)
-        for code in (job, shared_code, maintain, backfill):
+        aggregate = spark_job(self, "Aggregate", AGGREGATE)
+        for code in (job, shared_code, maintain, backfill, aggregate):
             if code is not None:
                 cluster.run_from(code)
         self.add_output(Output.JOB_URL, job.s3_object_url)
         self.add_output(Output.BACKFILL_URL, backfill.s3_object_url)
+        self.add_output(Output.AGGREGATE_URL, aggregate.s3_object_url)
         self.add_output(Output.SHARED_CODE_URL, shared_code.s3_object_url)
         return StepTriggerSettings(
             environment=config.environment,

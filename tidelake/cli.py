@@ -12,6 +12,7 @@ from rich.console import Console
 
 from tidelake import __version__
 from tidelake.commands import (
+    aggregate,
     backfill,
     batches,
     check,
@@ -41,7 +42,7 @@ from tidelake.contract.errors import (
 
 COMMANDS = (
     *(demo, send, simulate, tail, consume, keys, stream),
-    *(results, check, replay, batches, redrive, backfill),
+    *(results, check, replay, batches, redrive, backfill, aggregate),
     *(local, check_vpc, destroy),
 )
 """In the order of the help. Each command imports what it needs when it runs, so that `--help`

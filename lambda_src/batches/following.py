@@ -65,6 +65,7 @@ class Following(Generic[SettingsT]):
             queue=Queue(clients.sqs, settings.queue_url),
             dead_letters=Queue(clients.sqs, settings.dead_letters_url),
             most_failures=settings.most_failures,
+            retry_seconds=settings.retry_seconds,
         )
         return cls(settings, clients, table, outcomes)
 

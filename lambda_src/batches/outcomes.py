@@ -26,7 +26,6 @@ MOST_ATTEMPTS = 10
 """Attempts of one batch until it is set aside, those that ended with their cluster included."""
 MOST_SPLITS = 3
 """So that a batch that fails as a whole becomes at most eight."""
-_FIRST_DELAY_SECONDS = 30
 _LONGEST_DELAY_SECONDS = 900
 """The most by which SQS delays a message."""
 _GONE = {"State": "INTERRUPTED", "FailureDetails": {"Reason": "EMR no longer knows the step"}}
@@ -47,6 +46,7 @@ class Outcomes:
         queue: Queue,
         dead_letters: Queue,
         most_failures: int,
+        retry_seconds: int,
     ) -> None:
         self._table = table
         self._steps = steps
@@ -54,6 +54,7 @@ class Outcomes:
         self._queue = queue
         self._dead_letters = dead_letters
         self._most_failures = most_failures
+        self._retry_seconds = retry_seconds
 
     def started(self, batch: Batch, cluster_id: str, step_id: str) -> Batch | None:
         """Note the step of a batch whose trigger did not come to it; None where it just did."""
@@ -173,7 +174,7 @@ class Outcomes:
         return {Metric.BATCHES_SET_ASIDE: 1}
 
     def _ask_for(self, batch: Batch) -> None:
-        delay = min(_LONGEST_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2 ** (batch.attempt - 1))
+        delay = min(_LONGEST_DELAY_SECONDS, self._retry_seconds * 2 ** (batch.attempt - 1))
         self._queue.send(submit_body(batch.batch_id, batch.attempt), delay_seconds=delay)
 
 

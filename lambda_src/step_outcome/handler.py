@@ -14,7 +14,7 @@ from lambda_src.telemetry import log, publish
 from tidelake.contract.batch_items import BatchState
 from tidelake.contract.metrics import Metric
 from tidelake.contract.settings import StepOutcomeSettings
-from tidelake.contract.steps import StepName
+from tidelake.contract.steps import StepName, name_prefix
 
 _STEP_EVENT = "EMR Step Status Change"
 _CLUSTER_EVENT = "EMR Cluster State Change"
@@ -40,10 +40,13 @@ def handler(event: Mapping[str, Any], _context: object) -> None:
 
 
 def step_changed(following: Following[StepOutcomeSettings], detail: Mapping[str, Any]) -> Counts:
-    """Follow the batch of one step."""
-    name = StepName.parse(detail["name"])
-    batch = None if name is None else following.table.batch(name.batch_id)
-    if batch is None or batch.step_name(following.settings.environment) != detail["name"]:
+    """Follow the batch of one step; a step that a person asked for has none, and is counted."""
+    environment, name = following.settings.environment, StepName.parse(detail["name"])
+    if name is None:
+        is_ours = detail["name"].startswith(name_prefix(environment))
+        return _ended(detail) if is_ours else {}
+    batch = following.table.batch(name.batch_id)
+    if batch is None or batch.step_name(environment) != detail["name"]:
         return {}
     if batch.state is BatchState.RECORDED:
         # The step is there, and its trigger has not said so: cut short, or not so far yet.
@@ -55,6 +58,15 @@ def step_changed(following: Following[StepOutcomeSettings], detail: Mapping[str,
         # A second step of the same attempt, which leaves a batch alone that the first has done.
         return {}
     return following.outcomes.follow(batch)
+
+
+def _ended(detail: Mapping[str, Any]) -> Counts:
+    """A backfill, say. Whoever asked for it tries it again, and it may be counted twice: nothing
+    is written down of it by which a second event of the same end could be told."""
+    if detail["state"] == "COMPLETED":
+        return {Metric.STEPS_COMPLETED: 1}
+    log("step did not complete", level="ERROR", step=detail["stepId"], state=detail["state"])
+    return {Metric.STEPS_FAILED: 1}
 
 
 def cluster_ended(following: Following[StepOutcomeSettings], detail: Mapping[str, Any]) -> Followed:

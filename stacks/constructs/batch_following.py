@@ -18,7 +18,7 @@ from stacks.constructs.spark_cluster import SparkCluster
 from stacks.constructs.step_trigger import StepQueues
 from stacks.sections.trigger import TriggerConfig
 from tidelake.contract.settings import StepOutcomeSettings, SweepSettings
-from tidelake.contract.steps import name_prefixes
+from tidelake.contract.steps import name_prefix
 
 _TIMEOUT_SECONDS = 60
 _SWEEP_SECONDS = 300
@@ -61,6 +61,7 @@ class BatchFollowing(Construct):
             dead_letters_url=queues.dead_letters.queue_url,
             cluster_name=cluster.name,
             most_failures=config.step_attempts,
+            retry_seconds=config.retry_seconds,
             claim_days=config.claim_days,
         )
         self.outcome = PipelineFunction(
@@ -107,7 +108,7 @@ class BatchFollowing(Construct):
                 source=["aws.emr"],
                 detail_type=["EMR Step Status Change"],
                 detail={
-                    "name": [{"prefix": prefix} for prefix in name_prefixes(environment)],
+                    "name": [{"prefix": name_prefix(environment)}],
                     "state": ["COMPLETED", "FAILED", "CANCELLED", "INTERRUPTED"],
                 },
             ),

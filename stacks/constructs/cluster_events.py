@@ -13,7 +13,7 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from tidelake.contract.steps import name_prefixes
+from tidelake.contract.steps import name_prefix
 
 
 class ClusterEvents(Construct):
@@ -45,7 +45,7 @@ class ClusterEvents(Construct):
             states=["FAILED", "CANCELLED", "INTERRUPTED"],
             which={"clusterId": [cluster_id]}
             if persistent
-            else {"name": [{"prefix": prefix} for prefix in name_prefixes(environment)]},
+            else {"name": [{"prefix": name_prefix(environment)}]},
         )
         self.cluster_ended = self._rule(
             "ClusterEnded",

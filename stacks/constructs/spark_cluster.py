@@ -161,7 +161,11 @@ class SparkCluster(Construct):
         return cluster.ref
 
     def _grant_by_tag(self, grantee: iam.IGrantable, sid: str, *actions: str) -> None:
-        """On the clusters that bear the environment's tag, whatever their ids."""
+        """On the clusters that bear the environment's tag, whatever their ids.
+
+        `aws:ResourceTag` is a condition key of EMR's resource type `cluster` ("Actions, resources,
+        and condition keys for Amazon Elastic MapReduce", Service Authorization Reference).
+        """
         grantee.grant_principal.add_to_principal_policy(
             iam.PolicyStatement(
                 sid=sid,

@@ -68,6 +68,13 @@ class TriggerConfig:
         minimum=1,
         maximum=9,
     )
+    retry_seconds: int = option(
+        30,
+        "How long after its first failure a batch is tried again; twice as long after each "
+        "further one, at most 900.",
+        minimum=1,
+        maximum=900,
+    )
     claim_days: int = option(
         45,
         "How long it is remembered that an object was taken; above the 28 days that an event may "

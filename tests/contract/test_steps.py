@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tidelake.contract.steps import StepName, name_prefixes
+from tidelake.contract.steps import StepName, asked_for_name, name_prefix
 
 BATCH = "2ffd38095a6973d3a338701df21cdc6b"
 
@@ -25,8 +25,17 @@ def test_a_step_of_somebody_else_is_none_of_ours(text: str) -> None:
     assert StepName.parse(text) is None
 
 
-def test_no_step_of_another_environment_starts_as_this_ones_do() -> None:
-    assert name_prefixes("dev") == ("dev/curate-", "dev/maintain-")
+def test_a_step_that_a_person_asked_for_is_named_by_what_it_is_for() -> None:
+    name = asked_for_name("dev", "backfill", "2026-11-22-2026-11-23")
+    assert name == "dev/backfill-2026-11-22-2026-11-23"
+    assert StepName.parse(name) is None
+
+
+@pytest.mark.parametrize("job", ["curate", "maintain", "backfill", "aggregate"])
+def test_names_start_with_their_environment_and_no_other(job: str) -> None:
+    assert name_prefix("dev") == "dev/"
     for other in ("dev-2", "de", "prod-dev"):
-        name = StepName(environment=other, job="curate", batch_id=BATCH, attempt=1)
-        assert not str(name).startswith(name_prefixes("dev"))
+        batch = StepName(environment=other, job=job, batch_id=BATCH, attempt=1)
+        for name in (str(batch), asked_for_name(other, job, "2026-11-22-2026-11-23")):
+            assert name.startswith(f"{other}/")
+            assert not name.startswith("dev/")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from stacks.constructs.lake_queries import saved_queries
@@ -25,10 +28,14 @@ from tests.e2e.independent_aggregates import (
     independent,
 )
 from tests.e2e.test_readme import commands_in
+from tests.spark_jobs.rows import RAW_SCHEMA, request_row
+from tidelake.contract.batch_items import BatchState
 from tidelake.contract.deployment import Output
+from tidelake.contract.lake import raw_hour_prefix
 from tidelake.lake.sql import query
 from tidelake.local.deployed import Deployed, deployed_locally
 from tidelake.local.lifecycle import local_status
+from tidelake.operations.batches import batches_document, batches_in
 
 pytestmark = pytest.mark.slow
 
@@ -254,3 +261,84 @@ def test_the_commands_of_the_document_work_in_their_order(kept: KeptRun) -> None
         line = command.replace("build/demo", str(kept.out))
         run = kept.shell.run("bash", "-c", line)
         assert run.returncode == 0, f"{line}\n{run.stdout}\n{run.stderr}"
+
+
+def put_requests(kept: KeptRun, bucket: str, key: str, *event_ids: str) -> None:
+    """Put a raw object with one request an id."""
+    content = io.BytesIO()
+    rows = [request_row(event_id) for event_id in event_ids]
+    table = pa.Table.from_pylist(rows, schema=RAW_SCHEMA)
+    pq.write_table(table, content, use_deprecated_int96_timestamps=True)
+    kept.lake.client("s3").put_object(Bucket=bucket, Key=key, Body=content.getvalue())
+
+
+def sums(kept: KeptRun) -> list[tuple[Any, ...]]:
+    return kept.rows(
+        "SELECT (SELECT count(*) FROM web_access), (SELECT sum(events) FROM events_hourly), "
+        "(SELECT count(*) FROM sessions), (SELECT count(*) FROM ledger), "
+        "(SELECT count(*) FROM quarantine)"
+    )
+
+
+def test_backfilling_what_is_in_the_tables_changes_nothing(kept: KeptRun) -> None:
+    before = sums(kept)
+    today = datetime.now(UTC).date()
+
+    said = kept.tidelake(
+        *("backfill", "--from", str(today - timedelta(days=1))),
+        *("--to", str(today + timedelta(days=1))),
+    )
+
+    assert "objects in the ledger: " in said
+    assert sums(kept) == before
+
+
+def test_old_files_of_another_bucket_are_in_the_tables_once(kept: KeptRun) -> None:
+    kept.lake.client("s3").create_bucket(Bucket="old-files")
+    put_requests(kept, "old-files", "2019/a.parquet", "old-1", "old-2", "old-2")
+    put_requests(kept, "old-files", "2019/05/b.parquet", "old-2", "old-3")
+    for _ in range(2):
+        said = kept.tidelake("backfill", "--raw", "s3://old-files/2019")
+        assert "2 objects in the ledger: 5 rows = 3 events + 2 duplicates + 0 quarantined" in said
+    kept.tidelake("check")
+    found = "SELECT event_id FROM web_access WHERE event_id LIKE 'old-%' ORDER BY ALL"
+    assert kept.rows(found) == [("old-1",), ("old-2",), ("old-3",)]
+
+
+def test_a_batch_that_was_set_aside_is_tried_again_when_its_cause_is_mended(kept: KeptRun) -> None:
+    s3, outputs = kept.lake.client("s3"), kept.lake.outputs
+    bucket, _, job = outputs[Output.JOB_URL].removeprefix("s3://").partition("/")
+    whole = s3.get_object(Bucket=bucket, Key=job)["Body"].read()
+    s3.put_object(Bucket=bucket, Key=job, Body=b"raise SystemExit('the planted failure')\n")
+    try:
+        folder = raw_hour_prefix(datetime.now(UTC))
+        for name in ("a", "b"):
+            key = f"{folder}failing-{name}.parquet"
+            put_requests(kept, outputs[Output.LAKE_BUCKET], key, f"failing-{name}")
+        halves = batches(kept, "set_aside", 2)
+        [batch] = batches(kept, "split", 1)
+    finally:
+        s3.put_object(Bucket=bucket, Key=job, Body=whole)
+
+    assert (batch["attempt"], batch["objects"]) == (3, 2)
+    assert [(half["attempt"], half["objects"]) for half in halves] == [(1, 1), (1, 1)]
+    assert all(half["reason"].startswith("FAILED Unknown Error.") for half in halves)
+    for half in halves:
+        kept.tidelake("batches", "--retry", half["batch_id"][:8])
+    kept.settled()
+    assert kept.tidelake("batches") == "no batch is set aside\n"
+    found = "SELECT event_id FROM web_access WHERE event_id LIKE 'failing-%' ORDER BY ALL"
+    assert kept.rows(found) == [("failing-a",), ("failing-b",)]
+
+
+def batches(kept: KeptRun, state: str, count: int) -> list[dict[str, Any]]:
+    """The batches in a state, once there are so many."""
+    deadline = time.monotonic() + SETTLE_LIMIT_SECONDS
+    while True:
+        found = batches_document(
+            batches_in(BatchState(state), kept.lake.client("dynamodb"), kept.lake.outputs)
+        )
+        if len(found) == count:
+            return found
+        assert time.monotonic() < deadline, found
+        time.sleep(0.5)

@@ -226,7 +226,7 @@ def test_clusters_that_come_and_go_are_known_by_their_names_and_may_end(tmp_path
     ]
     assert patterns == [
         {
-            "name": [{"prefix": "dev/curate-"}, {"prefix": "dev/maintain-"}],
+            "name": [{"prefix": "dev/"}],
             "state": ["FAILED", "CANCELLED", "INTERRUPTED"],
         },
         {"name": ["tidelake-dev-processing"], "state": ["TERMINATED_WITH_ERRORS"]},

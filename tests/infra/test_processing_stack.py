@@ -30,6 +30,14 @@ def statements_of(synthesis: Synthesis, policy_id: str) -> list[JsonObject]:
     return statements
 
 
+def test_every_job_is_shipped_and_the_nodes_may_fetch_it(synthesis: Synthesis) -> None:
+    outputs = synthesis.documents[StackRole.PROCESSING]["Outputs"]
+    fetched = json.dumps(statements_of(synthesis, "SparkNodeRole"))
+    for job in ("SparkJobUrl", "SparkBackfillUrl", "SparkAggregateUrl", "SparkSharedCodeUrl"):
+        asset = outputs[job]["Value"]["Fn::Sub"].rsplit("/", 1)[-1]
+        assert f"/{asset}" in fetched, job
+
+
 def environment_of(synthesis: Synthesis, package: str) -> JsonObject:
     """The environment variables of one function."""
     [found] = [
@@ -451,7 +459,7 @@ def test_batches_are_followed_on_events_and_on_a_schedule(synthesis: Synthesis) 
     ]
     assert [(detail["name"], detail["state"]) for detail in steps] == [
         (
-            [{"prefix": f"{synthesis.environment}/{job}-"} for job in ("curate", "maintain")],
+            [{"prefix": f"{synthesis.environment}/"}],
             ["COMPLETED", "FAILED", "CANCELLED", "INTERRUPTED"],
         )
     ]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from tests.lake.a_lake import BUCKET, ALake, key_of, uri_of
 from tidelake.contract.errors import InputError
+from tidelake.lake.check import HourCheck
+from tidelake.lake.check_report import print_check
 from tidelake.lake.lake_check import LakeCheck, check_lake
 from tidelake.lake.observed import Period
 
@@ -240,3 +245,29 @@ def test_receipts_without_an_id_are_refused(balanced: ALake, tmp_path: Path) -> 
 
     with pytest.raises(InputError, match="hold no event id"):
         check(balanced, receipts=receipts)
+
+
+def test_hours_of_millions_fit_into_80_columns() -> None:
+    balanced = HourCheck(
+        hour=datetime(2026, 11, 22, 10, tzinfo=UTC),
+        objects=40,
+        raw=1_986_940,
+        curated=1_961_610,
+        duplicates=18_800,
+        quarantined=6_530,
+    )
+    torn = replace(balanced, hour=datetime(2026, 11, 22, 11, tzinfo=UTC), unreadable=12)
+    found = LakeCheck(
+        hours=[balanced, torn], receipts=None, unreplayed_failures=0, unreplayed_rows=0
+    )
+    output = io.StringIO()
+
+    print_check(Console(file=output, width=80), found)
+
+    assert [line.rstrip() for line in output.getvalue().splitlines()[2:7]] == [
+        " hour          objects       raw   curated duplicates quarantined",
+        " ──────────────────────────────────────────────────────────────────────────────",
+        " 2026-11-22T10      40 1,986,940 1,961,610     18,800       6,530 balanced",
+        " 2026-11-22T11      40 1,986,940 1,961,610     18,800       6,530 unverified",
+        "                                                                  (12)",
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -233,3 +234,24 @@ def test_rows_of_a_table_begin_with_since(filled: ALake) -> None:
 def test_a_table_that_is_not_there_is_refused_with_those_that_are(filled: ALake) -> None:
     with pytest.raises(ConfigurationError, match="allowed: app_events"):
         latest_rows(filled.tables, "nope", None, 1)
+
+
+def test_devices_with_long_counts_fit_into_80_columns(lake: ALake) -> None:
+    device = Device(
+        device="device-031",
+        measures="temperature",
+        unit="hPa",
+        readings=1_000_703,
+        suspect=36,
+        mean=1_012.26,
+    )
+    found = replace(
+        read_results(lake.tables), events_by_source={"sensor": 1_000_703}, devices=[device]
+    )
+    output = io.StringIO()
+
+    print_results(Console(file=output, width=80), found)
+
+    assert output.getvalue().splitlines()[-2].rstrip() == (
+        " device-031  temperature  1,000,703  1,012.26 hPa       36  ██████████████████"
+    )

@@ -46,6 +46,7 @@ SWEEP_SETTINGS = SweepSettings(
     dead_letters_url="",
     cluster_name=CLUSTER_NAME,
     most_failures=3,
+    retry_seconds=30,
     claim_days=45,
     look_back_hours=24,
     forgotten_minutes=60,

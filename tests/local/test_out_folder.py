@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -24,6 +28,25 @@ def test_the_folder_is_free_again_afterwards(tmp_path: Path) -> None:
         pass
     with claimed(tmp_path / "out"):
         pass
+
+
+def test_a_run_is_told_of_one_that_was_killed_before_it_and_of_no_other(tmp_path: Path) -> None:
+    killed = multiprocessing.get_context("fork").Process(target=hold_until_killed, args=[tmp_path])
+    killed.start()
+    killed.join()
+
+    with claimed(tmp_path) as was_cut_short:
+        assert was_cut_short
+    with suppress(KeyboardInterrupt), claimed(tmp_path) as was_cut_short:
+        assert not was_cut_short
+        raise KeyboardInterrupt
+    with claimed(tmp_path) as was_cut_short:
+        assert not was_cut_short
+
+
+def hold_until_killed(folder: Path) -> None:
+    with claimed(folder):
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.mark.parametrize("name", ["file", "file/below"])

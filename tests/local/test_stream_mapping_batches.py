@@ -126,7 +126,7 @@ def test_what_a_function_reports_as_done_does_not_come_again() -> None:
 def test_records_older_than_the_maximum_age_are_given_up() -> None:
     function = Function(0)
     function.run(ShardWork(), records(1), maximum_age_seconds=10)
-    assert [d.condition for d in function.discarded] == ["MaxRecordAgeExceeded"]
+    assert [d.condition for d in function.discarded] == ["RecordAgeExceeded"]
     assert len(function.calls) == 10
 
 

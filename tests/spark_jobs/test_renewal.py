@@ -95,11 +95,19 @@ def test_an_older_change_that_comes_late_does_not_undo_a_newer_one(lake: LocalLa
     ]
 
 
-def test_aggregates_of_a_period_are_computed_anew_from_the_events(lake: LocalLake) -> None:
-    rows = [request_row("e1"), change_row("c1", row_key=1, position=1)]
+def test_aggregates_of_a_period_made_anew_are_those_that_curate_made(lake: LocalLake) -> None:
+    rows = [
+        *(visit(f"e{n}", f"17T{n % 24:02}:10:00", f"c{n % 5}") for n in range(40)),
+        *(change_row(f"c{n}", row_key=n % 3, position=n) for n in range(6)),
+        *(reading_row("r1"), reading_row("r2", quality="suspect"), view_row("v1")),
+    ]
     lake.curate(lake.put_object("a.parquet", rows))
-    made = ("events_hourly", "paths_daily", "sessions", "current_rows")
+    made = ("events_hourly", "paths_daily", "sessions", "devices_daily", "current_rows")
+    by_curate = {table: lake.rows(table, "*") for table in made}
+    assert all(by_curate.values())
     for table in made:
         lake.spark.sql(f"DROP TABLE {lake.tables.name(table)} PURGE")
+
     aggregate(lake.spark, lake.database, date(2015, 5, 17), date(2015, 5, 18))
-    assert [len(lake.rows(table, "*")) for table in made] == [2, 1, 1, 1]
+
+    assert {table: lake.rows(table, "*") for table in made} == by_curate

@@ -7,7 +7,7 @@ import math
 import re
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TypeAlias
 
 from tidelake.client.transport import LATEST, TRIM_HORIZON, Position
@@ -72,6 +72,35 @@ def moment(text: str) -> datetime:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not allowed; allowed: 30s, 15m, 2h, 1d or a time such as 2026-11-22T10"
         ) from None
+
+
+def _day(text: str) -> date:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007  a day has no zone
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not allowed; allowed: a day such as 2026-11-22"
+        ) from None
+
+
+def add_days(parser: argparse.ArgumentParser, of: str, *, required: bool) -> None:
+    """`--from` and `--to`: the days of what, UTC, the latter not included."""
+    for option, name, meaning in (
+        ("--from", "first", f"the first day of {of}, UTC, such as 2026-11-22"),
+        ("--to", "end", "the day after the last one"),
+    ):
+        parser.add_argument(
+            option, dest=name, type=_day, required=required, metavar="DAY", help=meaning
+        )
+
+
+def add_cluster(parser: argparse.ArgumentParser) -> None:
+    """`--cluster`: what a job runs on."""
+    parser.add_argument(
+        "--cluster",
+        metavar="ID",
+        help="where it runs (default: the environment's persistent cluster)",
+    )
 
 
 def add_environment(parser: argparse.ArgumentParser) -> None:

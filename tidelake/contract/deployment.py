@@ -35,6 +35,7 @@ class Output(Enum):
     BATCHES_TABLE = ("BatchesTableName", StackRole.PROCESSING)
     JOB_URL = ("SparkJobUrl", StackRole.PROCESSING)
     BACKFILL_URL = ("SparkBackfillUrl", StackRole.PROCESSING)
+    AGGREGATE_URL = ("SparkAggregateUrl", StackRole.PROCESSING)
     SHARED_CODE_URL = ("SparkSharedCodeUrl", StackRole.PROCESSING)
     DASHBOARD = ("DashboardName", StackRole.MONITORING)
     ALARM_TOPIC = ("AlarmTopicArn", StackRole.MONITORING)

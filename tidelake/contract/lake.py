@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 RAW_PREFIX = "streaming-data/"
 ERROR_PREFIX = "streaming-errors/"
@@ -48,7 +48,12 @@ def is_raw_data(key: str, size: int) -> bool:
 
 def raw_hour_prefix(hour: datetime) -> str:
     """Prefix of the raw objects that arrived in an hour, UTC, as Firehose writes them."""
-    return f"{RAW_PREFIX}year={hour:%Y}/month={hour:%m}/day={hour:%d}/hour={hour:%H}/"
+    return f"{RAW_PREFIX}{arrival_day_folder(hour)}hour={hour:%H}/"
+
+
+def arrival_day_folder(day: date) -> str:
+    """Folder of a raw zone with the objects that arrived on a day, UTC."""
+    return f"year={day:%Y}/month={day:%m}/day={day:%d}/"
 
 
 def manifest_key(batch_id: str) -> str:

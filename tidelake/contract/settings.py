@@ -90,6 +90,8 @@ class StepOutcomeSettings(FunctionSettings):
     cluster_name: str
     most_failures: int
     """Failed attempts after which a batch is split or set aside."""
+    retry_seconds: int
+    """How long after its first failure a batch is tried again; doubled each time."""
     claim_days: int
 
 

@@ -37,17 +37,17 @@ def print_check(console: Console, check: LakeCheck) -> None:
 
 def _hours(hours: list[HourCheck]) -> Table:
     """The latest hours, and every one that is not balanced."""
-    # Narrow: it fits into 80 columns.
     table = Table(
         title="Raw rows = curated + duplicates + quarantined, by hour of arrival (UTC)",
         title_style="bold",
         title_justify="left",
         box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
+        # Narrow, so that counts of seven digits fit into 80 columns.
+        padding=0,
     )
     table.add_column("hour", no_wrap=True)
     for name in ("objects", "raw", "curated", "duplicates", "quarantined"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("")
     latest = hours[-HOURS_SHOWN:]
     shown = [check for check in hours if check in latest or check.verdict != "balanced"]

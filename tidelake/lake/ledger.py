@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
@@ -43,6 +44,15 @@ class CuratedCounts:
     quarantined: int
     unreadable: int = 0
 
+    @classmethod
+    def of(cls, entries: Collection[LedgerEntry]) -> CuratedCounts:
+        return cls(
+            events=sum(entry.events for entry in entries),
+            duplicates=sum(entry.duplicates for entry in entries),
+            quarantined=sum(entry.quarantined for entry in entries),
+            unreadable=sum(not entry.is_read for entry in entries),
+        )
+
     @property
     def read(self) -> int:
         return self.events + self.duplicates + self.quarantined
@@ -50,16 +60,15 @@ class CuratedCounts:
 
 def read_counts(tables: CuratedTables) -> CuratedCounts:
     """The sums of the ledger, each raw object once; zeros before the first batch is done."""
-    entries: list[LedgerEntry] = []
-    if LEDGER_TABLE in tables.names():
-        with copied(tables, {LEDGER_TABLE: Part(LEDGER_COLUMNS)}) as engine:
-            entries = list(ledger_entries(engine).values())
-    return CuratedCounts(
-        events=sum(entry.events for entry in entries),
-        duplicates=sum(entry.duplicates for entry in entries),
-        quarantined=sum(entry.quarantined for entry in entries),
-        unreadable=sum(not entry.is_read for entry in entries),
-    )
+    return CuratedCounts.of(read_entries(tables).values())
+
+
+def read_entries(tables: CuratedTables) -> dict[str, LedgerEntry]:
+    """URI -> the entry of each raw object that a batch has taken; none before the first is done."""
+    if LEDGER_TABLE not in tables.names():
+        return {}
+    with copied(tables, {LEDGER_TABLE: Part(LEDGER_COLUMNS)}) as engine:
+        return ledger_entries(engine)
 
 
 def ledger_entries(engine: duckdb.DuckDBPyConnection) -> dict[str, LedgerEntry]:

@@ -99,10 +99,11 @@ def _sessions(results: Results) -> Table:
 def _devices(results: Results) -> Table:
     table = _table("Suspect readings by device")
     table.add_column("device", overflow="fold")
-    table.add_column("measures")
+    table.add_column("measures", no_wrap=True)
     for name in ("readings", "mean", "suspect"):
-        table.add_column(name, justify="right")
-    table.add_column("", width=BAR_WIDTH)
+        table.add_column(name, justify="right", no_wrap=True)
+    # The one column that gives way where all do not fit.
+    table.add_column("", max_width=BAR_WIDTH)
     largest = max(1, *(device.suspect for device in results.devices))
     for device in results.devices:
         unit = "" if device.unit is None else f" {device.unit}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,8 +67,10 @@ def run_demo(options: DemoOptions, console: Console) -> Summary:
     if options.keep:
         _refuse_a_second_kept_one()
     toolchain = set_up(options.project_dir, lambda line: console.print(line, markup=False))
-    with claimed(options.out):
+    with claimed(options.out) as before_was_cut_short:
         demo = _Demo(options, console, toolchain)
+        if before_was_cut_short:
+            demo.clear_up()
         sent = demo.check_input()
         with running_local_aws(
             project_dir=options.project_dir, state_dir=demo.state_dir
@@ -112,6 +115,25 @@ class _Demo:
         # What stays up is found by `tidelake local`; what does not is this run's own affair, so
         # that two runs with different output folders do not meet.
         self.state_dir = STATE_DIR if options.keep else options.out / "local-aws"
+
+    def clear_up(self) -> None:
+        """Remove what a run that was killed left: its processes, and all that was deployed, ended
+        with it."""
+        left = [
+            folder
+            for folder in (self.state_dir / "emr", self.options.out / "logs")
+            if folder.exists()
+        ]
+        for folder in left:
+            shutil.rmtree(folder)
+        removed = ", ".join(str(folder) for folder in left) if left else "nothing"
+        self.console.print(
+            "the run before was killed, and its local AWS with all that was deployed ended with "
+            f"it; removed of it: {removed}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
 
     def take_through(self, local_aws: LocalAws, sent: DemoInput) -> Summary:
         """All stages after the check of the input, in order."""

@@ -56,10 +56,9 @@ def _ledger(summary: Summary) -> Table:
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
-    table.add_column("hop")
-    table.add_column("in", justify="right")
-    table.add_column("out", justify="right")
-    table.add_column("set aside", justify="right")
+    table.add_column("hop", no_wrap=True)
+    for name in ("in", "out", "set aside"):
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("")
     counts, stream, raw, curated = summary.input, summary.stream, summary.raw, summary.curated
     rows = (
@@ -78,14 +77,14 @@ def _ledger(summary: Summary) -> Table:
             "sent again",
         ),
         (
-            f"data stream -> raw zone ({raw.objects} objects)",
+            "data stream -> raw zone",
             stream.records,
             raw.events,
             raw.conversion_failed,
             "conversion failed",
         ),
         (
-            f"raw zone -> curated ({len(summary.steps)} steps)",
+            "raw zone -> curated",
             raw.events,
             curated.events,
             curated.duplicates + curated.quarantined,
@@ -94,12 +93,14 @@ def _ledger(summary: Summary) -> Table:
     )
     for hop, came_in, went_out, aside, what in rows:
         table.add_row(hop, f"{came_in:,}", f"{went_out:,}", f"{aside:,}", what if aside else "")
+    table.caption = f"raw objects: {raw.objects:,}, steps: {len(summary.steps):,}"
+    table.caption_justify = "left"
     return table
 
 
 def _aside(**counts: int) -> str:
-    """What was set aside, by its kind; the count only where there are two."""
+    """What was set aside, a line a kind; the count only where there are two."""
     kinds = {name: count for name, count in counts.items() if count}
     if len(kinds) == 1:
         return next(iter(kinds))
-    return ", ".join(f"{count:,} {name}" for name, count in kinds.items())
+    return "\n".join(f"{count:,} {name}" for name, count in kinds.items())

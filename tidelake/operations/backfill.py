@@ -1,91 +1,144 @@
-"""What `tidelake backfill` does: submits the backfill job as a step, and follows it to its end."""
+"""What `tidelake backfill` does: has raw objects taken in again, or old ones for the first time."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import timedelta
 from typing import Any
 
+from botocore.exceptions import ClientError
 from rich.console import Console
 
 from tidelake.contract.deployment import Output
-from tidelake.contract.errors import ConfigurationError, PipelineError
-from tidelake.contract.lake import RAW_PREFIX
-from tidelake.contract.steps import BACKFILL
-from tidelake.local.progress import stage
+from tidelake.contract.errors import ConfigurationError
+from tidelake.contract.lake import RAW_PREFIX, arrival_day_folder
+from tidelake.contract.steps import BACKFILL, asked_for_name
+from tidelake.lake.ledger import CuratedCounts, LedgerEntry, read_entries
+from tidelake.lake.tables import CuratedTables
+from tidelake.operations.job_step import Days, JobCluster, JobStep
 
-POLL_SECONDS = 5.0
-_ACTIVE = ("PENDING", "CANCEL_PENDING", "RUNNING")
+_FOLDER = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>.*))?")
+_IGNORED_NAMES = ("_", ".")
+"""Spark takes files whose names start so for its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Period:
-    """UTC days of arrival, `end` not included."""
+class RawFolder:
+    """Raw objects: all below a folder of a bucket, or those of some arrival days of a raw zone."""
 
-    first: date
-    end: date
+    bucket: str
+    prefix: str
+    """Empty for a whole bucket, or else ends with `/`."""
+    days: Days | None
 
-    def __post_init__(self) -> None:
-        if self.end <= self.first:
-            raise ConfigurationError("--to", str(self.end), f"a day after {self.first}")
+    @classmethod
+    def of(cls, uri: str | None, days: Days | None, outputs: Mapping[Output, str]) -> RawFolder:
+        """The folder `uri`, or the environment's own raw zone, of which days are asked for.
+
+        Raises ConfigurationError for what is no folder on S3, and for a raw zone without days.
+        """
+        if uri is None:
+            if days is None:
+                raise ConfigurationError("--from", None, "a day, or --raw with a folder")
+            return cls(bucket=outputs[Output.LAKE_BUCKET], prefix=RAW_PREFIX, days=days)
+        match = _FOLDER.fullmatch(uri)
+        if match is None:
+            raise ConfigurationError("--raw", uri, "a folder such as s3://BUCKET/2019/")
+        prefix = match["prefix"]
+        folder = f"{prefix.rstrip('/')}/" if prefix else ""
+        return cls(bucket=match["bucket"], prefix=folder, days=days)
+
+    @property
+    def uri(self) -> str:
+        return f"s3://{self.bucket}/{self.prefix}"
+
+    def objects(self, s3: Any) -> list[str]:
+        """The URIs of the objects, empty ones left out, as the job finds them.
+
+        `s3` is a boto3 client. Raises ConfigurationError where there are none, or where the
+        bucket may not be listed.
+        """
+        try:
+            found = [uri for prefix in self._prefixes() for uri in self._listed(s3, prefix)]
+        except ClientError as error:
+            allowed = f"a bucket that can be listed ({error.response['Error']['Code']})"
+            raise ConfigurationError("--raw", self.uri, allowed) from error
+        if not found and self.days is None:
+            raise ConfigurationError("--raw", self.uri, "a folder with raw objects")
+        if not found:
+            allowed = f"days with raw objects; {self.uri} has none of these"
+            raise ConfigurationError("--from and --to", str(self.days), allowed)
+        return found
+
+    def _prefixes(self) -> list[str]:
+        if self.days is None:
+            return [self.prefix]
+        count = (self.days.end - self.days.first).days
+        days = (self.days.first + timedelta(days=number) for number in range(count))
+        return [f"{self.prefix}{arrival_day_folder(day)}" for day in days]
+
+    def _listed(self, s3: Any, prefix: str) -> Iterator[str]:
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        for page in pages:
+            for entry in page.get("Contents", []):
+                name = entry["Key"].rsplit("/", 1)[-1]
+                if entry["Size"] and name and not name.startswith(_IGNORED_NAMES):
+                    yield f"s3://{self.bucket}/{entry['Key']}"
 
 
 def backfill(
-    emr: Any,
-    outputs: Mapping[Output, str],
+    cluster: JobCluster,
     console: Console,
-    period: Period,
+    environment: str,
+    folder: RawFolder,
     *,
-    cluster_id: str | None = None,
     again: bool = False,
-    sleep: Callable[[float], None] = time.sleep,
 ) -> str:
-    """Take the raw objects of a period to the tables again; the step's id.
+    """Take the objects of a folder to the tables; the step's id.
 
-    `again` takes also what the ledger has as read. The step goes on when this process ends, and
-    two of them do no harm: each batch is taken in once. Without `cluster_id` it runs on the
-    environment's persistent cluster; raises ConfigurationError where there is none, and
-    PipelineError when the step does not complete.
+    `again` takes also what the ledger has as read. Two of them do no harm: each batch is taken in
+    once. Raises as `JobCluster.run` does.
     """
-    cluster = outputs.get(Output.CLUSTER) if cluster_id is None else cluster_id
-    if cluster is None:
-        raise ConfigurationError(
-            "--cluster", None, "the id of a cluster that takes steps: none is always there"
-        )
-    step = {
-        "Name": f"{BACKFILL}-{period.first}-{period.end}",
-        "ActionOnFailure": "CONTINUE",
-        "HadoopJarStep": {
-            "Jar": "command-runner.jar",
-            "Args": _arguments(outputs, period, again=again),
-        },
-    }
-    step_id: str = emr.add_job_flow_steps(JobFlowId=cluster, Steps=[step])["StepIds"][0]
-    with stage(console, f"backfill {period.first} to {period.end}") as running:
-        while (status := _status(emr, cluster, step_id))["State"] in _ACTIVE:
-            running.heartbeat(f"step {step_id} is {status['State'].lower()}")
-            sleep(POLL_SECONDS)
-        if status["State"] != "COMPLETED":
-            reason = status.get("FailureDetails", {}).get("Reason", "no reason was given")
-            raise PipelineError(f"step {step_id} of {cluster} is {status['State']}: {reason}")
-        running.detail = f"step {step_id}"
-    return step_id
+    days = folder.days
+    what = folder.bucket if days is None else f"{days.first}-{days.end}"
+    title = f"backfill {folder.uri if days is None else days}"
+    job = JobStep(
+        name=asked_for_name(environment, BACKFILL, what),
+        title=title,
+        script=Output.BACKFILL_URL,
+        arguments=(
+            *("--raw", folder.uri),
+            *(() if days is None else days.arguments),
+            *(("--again",) if again else ()),
+        ),
+    )
+    return cluster.run(job, console)
 
 
-def _arguments(outputs: Mapping[Output, str], period: Period, *, again: bool) -> list[str]:
-    """The command line of `spark_jobs/backfill.py`, whose docstring explains it."""
-    return [
-        *("spark-submit", "--py-files", outputs[Output.SHARED_CODE_URL]),
-        outputs[Output.BACKFILL_URL],
-        *("--database", outputs[Output.DATABASE]),
-        *("--raw", f"s3://{outputs[Output.LAKE_BUCKET]}/{RAW_PREFIX}"),
-        *("--from", str(period.first), "--to", str(period.end)),
-        *(["--again"] if again else []),
+def print_outcome(console: Console, tables: CuratedTables, uris: list[str]) -> None:
+    """Say what the ledger has of the objects that were asked for."""
+    entries = read_entries(tables)
+    found = [entries[uri] for uri in uris if uri in entries]
+    for line in outcome_lines(found, missing=len(uris) - len(found)):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def outcome_lines(entries: list[LedgerEntry], *, missing: int) -> list[str]:
+    """The sum of the objects' entries, and what it leaves out."""
+    counts = CuratedCounts.of(entries)
+    lines = [
+        f"{_objects(len(entries) - counts.unreadable)} in the ledger: {counts.read:,} rows = "
+        f"{counts.events:,} events + {counts.duplicates:,} duplicates + "
+        f"{counts.quarantined:,} quarantined"
     ]
+    if counts.unreadable:
+        lines.append(f"{_objects(counts.unreadable)} cannot be read: see the table `ledger`")
+    if missing:
+        lines.append(f"{_objects(missing)} not in the ledger")
+    return lines
 
 
-def _status(emr: Any, cluster: str, step_id: str) -> dict[str, Any]:
-    status: dict[str, Any] = emr.describe_step(ClusterId=cluster, StepId=step_id)["Step"]["Status"]
-    return status
+def _objects(count: int) -> str:
+    return "1 object" if count == 1 else f"{count:,} objects"

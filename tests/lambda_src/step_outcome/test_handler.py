@@ -238,9 +238,31 @@ def test_second_step_of_one_attempt_changes_nothing(
 
 
 @pytest.mark.usefixtures("ended")
-@pytest.mark.parametrize("name", ["wordcount", f"dev/curate-{'0' * 32}-1"])
-def test_step_of_somebody_else_is_left_alone(name: str, plane: ControlPlane) -> None:
+@pytest.mark.parametrize(
+    "name", ["wordcount", f"dev/curate-{'0' * 32}-1", "dev-2/backfill-2026-11-22-2026-11-23"]
+)
+def test_step_of_somebody_else_is_left_alone(
+    name: str, plane: ControlPlane, capsys: pytest.CaptureFixture[str]
+) -> None:
     outcome.handler(step_event(plane, name, "s-1", "FAILED"), None)
+    assert metrics(capsys) == {}
+
+
+@pytest.mark.usefixtures("ended")
+@pytest.mark.parametrize(
+    ("state", "counted"),
+    [
+        ("COMPLETED", {"StepsCompleted": 1}),
+        ("FAILED", {"StepsFailed": 1}),
+        ("CANCELLED", {"StepsFailed": 1}),
+    ],
+)
+def test_step_that_a_person_asked_for_is_counted(
+    state: str, counted: dict[str, int], plane: ControlPlane, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "dev/backfill-2026-11-22-2026-11-23"
+    outcome.handler(step_event(plane, name, "s-1", state), None)
+    assert metrics(capsys) == counted
 
 
 def test_failed_maintenance_is_left_to_its_schedule(

@@ -22,7 +22,9 @@ RECORD_OVERHEAD_BYTES = 512
 RETRY_SECONDS = 1.0
 
 EXHAUSTED = "RetryAttemptsExhausted"
-TOO_OLD = "MaxRecordAgeExceeded"
+TOO_OLD = "RecordAgeExceeded"
+"""Conditions of a failure record. The Lambda developer guide shows the first alone; the second is
+LocalStack's word for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
