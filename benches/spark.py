@@ -1,9 +1,10 @@
 """The curate job's work in a warm Spark against DuckDB on the same Parquet, 0.5 M to 5 M events.
 
-Both read raw events of web requests (1 % duplicates, 1 % that break the contract), leave out those
-that break a rule of the field table, keep the earliest of each id, write the events as Parquet, and
-from what they wrote compute and write hourly metrics, paths and sessions. Iceberg's commits are
-apart: they cost the same for any number of events.
+Both read raw events of web requests (1 % duplicates, 1 % that break the contract), judge each by
+the field table's rules of its source, count what becomes of each object, write the rows that break
+a rule with the reason and the raw row as JSON, keep the earliest of each other id, write the events
+as Parquet, and from what they wrote compute and write hourly metrics, paths and sessions. Iceberg's
+commits are apart: they cost the same for any number of events.
 
     python -m benches.spark [--rounds 5] [--millions 0.5 1 5]
 """
@@ -25,11 +26,11 @@ from pyspark.sql import SparkSession
 from benches.harness import Sample, Target, interleaved, report, timed
 from spark_jobs.aggregates import ROLES, hourly, paths_daily
 from spark_jobs.batches import read_batch
-from spark_jobs.events import distinct_events
+from spark_jobs.events import distinct_events, quarantined_rows
 from spark_jobs.session import SETTINGS
 from spark_jobs.sessions import sessions
 from tidelake.contract.errors import PipelineError
-from tidelake.contract.schema import WEB_LOG, Field, event_fields, raw_fields
+from tidelake.contract.schema import SOURCES, WEB_LOG, Field, Source, event_fields, raw_fields
 from tidelake.local.toolchain import find_toolchain
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -39,8 +40,9 @@ FILES = 8
 MOST_CPU = 5.0
 LEAST_EVENNESS = 0.85
 WARM_UPS = 3
-"""Runs until Java has compiled what is hot; a step on a cluster of long standing finds it so."""
-MADE = ("events", "hourly", "paths", "sessions")
+"""Runs until Java has compiled what is hot; a step on a cluster of long standing finds it so. What
+its compiler still does after them is not counted."""
+MADE = ("quarantine", "events", "hourly", "paths", "sessions")
 DUCKDB_TYPES = {"string": "VARCHAR", "double": "DOUBLE", "timestamp": "TIMESTAMP"}
 
 
@@ -109,9 +111,9 @@ def by_spark(spark: SparkSession, work: Work) -> None:
     out = work.fresh("spark")
     # As Spark names a local file.
     batch = read_batch(spark, [f"file:{file.resolve()}" for file in work.files])
-    events = distinct_events(batch.judged, WEB_LOG, "batch")
+    quarantined_rows(batch.rows, "batch").write.parquet(f"{out}/quarantine")
+    events = distinct_events(batch.rows, WEB_LOG, "batch")
     events.write.parquet(f"{out}/events")
-    batch.release()
     written = spark.read.parquet(f"{out}/events")
     roles = ROLES[WEB_LOG.name]
     hourly(roles, written).write.parquet(f"{out}/hourly")
@@ -123,11 +125,22 @@ def by_duckdb(work: Work) -> None:
     """The same in DuckDB's SQL, as its users would write it."""
     out = work.fresh("duckdb")
     fields = ", ".join(field.name for field in event_fields(WEB_LOG))
-    rules = " AND ".join(rule for field in event_fields(WEB_LOG) for rule in _rules(field))
+    rules = " AND ".join(rule for rule, _ in _rules(WEB_LOG))
     with duckdb.connect() as connection:
         run = connection.execute
         run(f"SET threads = {CORES}; SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
         raw = f"read_parquet('{work.raw}/*.parquet', filename = true, file_row_number = true)"
+        run(
+            f"SELECT filename, source, {_reason()} IS NULL AS good, count(*), count(event_id), "  # noqa: S608
+            "list(DISTINCT event_time::DATE), min(event_time), max(event_time) "
+            f"FROM {raw} GROUP BY ALL"
+        ).fetchall()
+        payload = ", ".join(f"{field.name} := {field.name}" for field in raw_fields())
+        broken = (
+            f"SELECT filename AS raw_object, file_row_number AS row_index, {_reason()} AS reason, "  # noqa: S608
+            f"to_json(struct_pack({payload})) AS payload FROM {raw} WHERE reason IS NOT NULL"
+        )
+        run(f"COPY ({broken}) TO '{out}/quarantine.parquet' (COMPRESSION snappy)")
         kept = (
             f"SELECT {fields}, filename AS raw_object FROM {raw} WHERE {rules} "  # noqa: S608
             "QUALIFY row_number() OVER (PARTITION BY event_id "
@@ -174,18 +187,40 @@ def _duckdb_aggregates(events: str) -> dict[str, str]:
     }
 
 
-def _rules(field: Field) -> list[str]:
-    """The field table's rules of one field, as conditions that a good row meets."""
+def _reason() -> str:
+    """SQL of the first rule that a raw row breaks, by its source; null if it keeps all."""
+    by_source = " ".join(
+        f"WHEN source = '{source.name}' THEN CASE "
+        + " ".join(f"WHEN NOT ({rule}) THEN '{name}'" for rule, name in _rules(source))
+        + " END"
+        for source in SOURCES.values()
+    )
+    return f"CASE {by_source} ELSE 'source: unknown' END"
+
+
+def _rules(source: Source) -> list[tuple[str, str]]:
+    """The field table's rules, each as a condition that a good row meets, and a name."""
+    return [
+        (rule, f"{field.name}: rule {number}")
+        for field in event_fields(source)
+        for number, rule in enumerate(_field_rules(source, field))
+    ]
+
+
+def _field_rules(source: Source, field: Field) -> list[str]:
     found = [f"{field.name} IS NOT NULL"] if field.required else []
     if field.name == "source":
-        found.append(f"source = '{WEB_LOG.name}'")
+        found.append(f"source = '{source.name}'")
     limits = [
         (f"{field.name} >= {field.minimum}", field.minimum),
         (f"{field.name} <= {field.maximum}", field.maximum),
         (f"length({field.name}) <= {field.max_length}", field.max_length),
     ]
     optional = "" if field.required else f"{field.name} IS NULL OR "
-    return found + [f"({optional}{rule})" for rule, limit in limits if limit is not None]
+    found += [f"({optional}{rule})" for rule, limit in limits if limit is not None]
+    if field.values:
+        found.append(f"({optional}{field.name} IN {field.values})")
+    return found
 
 
 def _prepared(events: int) -> Work:
@@ -241,6 +276,8 @@ def _session() -> SparkSession:
     builder = SparkSession.builder.master(f"local[{CORES}]").appName("bench")
     settings = SETTINGS | {
         "spark.driver.memory": "3g",
+        # A compiler thread that ended would take along what is to be left out of the measure.
+        "spark.driver.extraJavaOptions": "-XX:-UseDynamicNumberOfCompilerThreads",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
         "spark.ui.enabled": "false",
@@ -254,18 +291,35 @@ def _session() -> SparkSession:
 
 
 def _timed_jvm(spark: SparkSession, work: Callable[[], object]) -> Sample:
-    """Run `work`; CPU of the JVM, which has all of Spark's threads, and of this process."""
+    """Run `work`; CPU of the JVM, which has all of Spark's threads, and of this process.
+
+    Without what Java's compiler spends: that is part of warming up.
+    """
     jvm = spark.sparkContext._jvm
     pid = jvm.java.lang.ProcessHandle.current().pid()  # type: ignore[union-attr]
-    before, wall = _process_cpu_seconds(pid), time.monotonic()
+    before, wall = _jvm_cpu_seconds(pid), time.monotonic()
     own = timed(work)
-    spent = _process_cpu_seconds(pid) - before
+    spent = _jvm_cpu_seconds(pid) - before
     return Sample(own.cpu_seconds + spent, time.monotonic() - wall)
 
 
-def _process_cpu_seconds(pid: int) -> float:
-    """User and system time of all threads of a process (proc(5), fields 14 and 15 of `stat`)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+def _jvm_cpu_seconds(pid: int) -> float:
+    """What the process has spent but for the threads of its compiler, `C1` and `C2`."""
+    process = Path(f"/proc/{pid}")
+    compilers = [thread for thread in (process / "task").iterdir() if _is_compiler(thread)]
+    return _cpu_seconds(process) - sum(_cpu_seconds(thread) for thread in compilers)
+
+
+def _is_compiler(thread: Path) -> bool:
+    try:
+        return "CompilerThre" in (thread / "comm").read_text()
+    except FileNotFoundError:  # It has ended meanwhile, which a compiler does not.
+        return False
+
+
+def _cpu_seconds(entry: Path) -> float:
+    """User and system time of a process or a thread (proc(5), fields 14 and 15 of `stat`)."""
+    fields = (entry / "stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 

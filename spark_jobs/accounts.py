@@ -115,7 +115,7 @@ def set_aside(tables: Tables, batch: Batch, batch_id: str) -> None:
     objects = [*batch.unreadable, *with_bad_rows]
     if not objects:
         return
-    rows = quarantined_rows(batch.judged, batch_id)
+    rows = quarantined_rows(batch.rows, batch_id)
     if batch.unreadable:
         rows = rows.unionByName(_unreadable_rows(tables.spark, batch.unreadable, batch_id))
     tables.provide(QUARANTINE)

@@ -1,4 +1,9 @@
-"""One batch as it was read: its judged rows, what they touch, and what became of each object."""
+"""One batch: its rows, what they touch, and what becomes of each object.
+
+The rows are read from their objects each time that they are asked for, by the columns that are
+needed then, and not cached: Spark's cache costs more than reading Parquet twice. An object of the
+raw zone never changes; one that goes meanwhile fails the step, which is tried again.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +30,9 @@ class ObjectCount:
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """The judged rows of the objects that could be read, and the others with the reason.
+    """The raw rows of the objects that can be read, and the others with the reason."""
 
-    `cached` holds all rows that were read, until it is released.
-    """
-
-    judged: DataFrame
-    cached: DataFrame
+    rows: DataFrame
     objects: dict[str, ObjectCount]
     touched: dict[str, Touched]
     unreadable: dict[str, str]
@@ -40,14 +41,10 @@ class Batch:
     def quarantined(self) -> int:
         return sum(count.quarantined for count in self.objects.values())
 
-    def release(self) -> None:
-        """Give back the memory and disk of the rows; a filter of what is cached is not cached."""
-        self.cached.unpersist()
-
 
 @dataclass
 class _Tally:
-    """What one pass over the judged rows finds."""
+    """What one pass over the rows finds."""
 
     objects: dict[str, ObjectCount]
     touched: dict[str, Touched] = field(default_factory=dict)
@@ -55,26 +52,25 @@ class _Tally:
 
 
 def read_batch(spark: SparkSession, uris: Sequence[str]) -> Batch:
-    """Read, judge and count the objects, in one pass if all can be read."""
+    """Judge and count the rows of the objects, in one pass if all can be read."""
     unreadable: dict[str, str] = {}
     readable = list(uris)
     try:
-        cached, tally = _read(spark, readable)
+        rows, tally = _read(spark, readable)
     except Exception as error:
         reason_or_raise(error)
         unreadable = find_unreadable(spark, readable)
         readable = [uri for uri in uris if uri not in unreadable]
         if not unreadable:
             raise
-        cached, tally = _read(spark, readable)
+        rows, tally = _read(spark, readable)
     for uri in tally.without_events:
         reason = why_unreadable(spark, uri)
         if reason is not None:
             unreadable[uri] = reason
             del tally.objects[uri]
     return Batch(
-        judged=cached.where(~fn.col("raw_object").isin(list(unreadable))),
-        cached=cached,
+        rows=rows.where(~fn.col("raw_object").isin(list(unreadable))),
         objects=tally.objects,
         touched=tally.touched,
         unreadable=unreadable,
@@ -82,20 +78,20 @@ def read_batch(spark: SparkSession, uris: Sequence[str]) -> Batch:
 
 
 def _read(spark: SparkSession, uris: Sequence[str]) -> tuple[DataFrame, _Tally]:
-    judged = judge(read_raw(spark, uris)).persist()
-    try:
-        return judged, _tally(uris, _count(judged))
-    except Exception:
-        judged.unpersist()
-        raise
+    rows = read_raw(spark, uris)
+    return rows, _tally(uris, _count(rows))
 
 
-def _count(judged: DataFrame) -> list[Row]:
-    """Rows by object and source, the source being null where a rule of the contract is broken."""
+def _count(raw: DataFrame) -> list[Row]:
+    """Rows by object and source, the source being null where a rule of the contract is broken.
+
+    Reads every column, as each has a rule: what cannot be read fails here.
+    """
     source = fn.when(fn.col("reason").isNull(), fn.col("source")).alias("source")
     seconds = fn.unix_seconds("event_time")
     return (
-        judged.groupBy("raw_object", source)
+        judge(raw)
+        .groupBy("raw_object", source)
         .agg(
             fn.count(fn.lit(1)).alias("rows"),
             fn.count("event_id").alias("with_id"),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pyspark.sql import Column
 from pyspark.sql import functions as fn
 
-from tidelake.contract.schema import SOURCES, Field, event_fields
+from tidelake.contract.schema import SOURCES, Field, Source, event_fields
 
 
 def broken_rule() -> Column:
@@ -18,9 +18,13 @@ def broken_rule() -> Column:
     source = fn.col("source")
     by_source = fn.when(source.isNull(), fn.lit("source: missing"))
     for name, known in SOURCES.items():
-        rules = [rule for field in event_fields(known) for rule in _rules(field)]
-        by_source = by_source.when(source == name, fn.coalesce(*rules))
+        by_source = by_source.when(source == name, broken_rule_of(known))
     return by_source.otherwise(fn.lit(f"source: not one of {', '.join(SOURCES)}"))
+
+
+def broken_rule_of(source: Source) -> Column:
+    """The same for a row that is known to be of this source; needs no other source's columns."""
+    return fn.coalesce(*(rule for field in event_fields(source) for rule in _rules(field)))
 
 
 def _rules(field: Field) -> Iterator[Column]:

@@ -57,15 +57,12 @@ def curate(
         if committed is not None:
             return committed
     batch = read_batch(spark, object_uris(manifest))
-    try:
-        set_aside(tables, batch, manifest.batch_id)
-        for source, touched in batch.touched.items():
-            tables.provide(EVENTS[source])
-            events = distinct_events(batch.judged, SOURCES[source], manifest.batch_id)
-            tables.merge_events(events, SOURCES[source], touched.days)
-        renew(tables, batch.touched)
-    finally:
-        batch.release()
+    set_aside(tables, batch, manifest.batch_id)
+    for source, touched in batch.touched.items():
+        tables.provide(EVENTS[source])
+        events = distinct_events(batch.rows, SOURCES[source], manifest.batch_id)
+        tables.merge_events(events, SOURCES[source], touched.days)
+    renew(tables, batch.touched)
     insertions = first_insertions(tables, batch)
     enter(tables, ledger_rows(spark, batch, manifest.batch_id, insertions), manifest.batch_id)
     return result_of(batch, manifest.batch_id, insertions)

@@ -1,14 +1,11 @@
-"""From raw rows to typed events and to quarantined rows; pure DataFrame transforms.
-
-A judged row is a raw row with `reason`, the rule of the contract that it breaks, or null.
-"""
+"""From raw rows to typed events and to quarantined rows; pure DataFrame transforms."""
 
 from __future__ import annotations
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as fn
 
-from spark_jobs.contract_rules import broken_rule
+from spark_jobs.contract_rules import broken_rule, broken_rule_of
 from spark_jobs.raw_events import RAW_COLUMNS
 from spark_jobs.tables import EVENTS, QUARANTINE
 from tidelake.contract.schema import Source
@@ -24,15 +21,15 @@ def event_day() -> Column:
     return fn.unix_date(fn.to_date("event_time"))
 
 
-def distinct_events(judged: DataFrame, source: Source, batch_id: str) -> DataFrame:
+def distinct_events(raw: DataFrame, source: Source, batch_id: str) -> DataFrame:
     """The events of one source that keep the contract, each `event_id` once, as its table has them.
 
     Of duplicates the earliest wins: by `ingest_time`, then the object's name, then its place in
-    that object.
+    that object. Of the raw columns only the source's own are read.
     """
     earliest = Window.partitionBy("event_id").orderBy("ingest_time", "raw_object", "row_index")
     return (
-        judged.where(fn.col("reason").isNull() & (fn.col("source") == source.name))
+        raw.where((fn.col("source") == source.name) & broken_rule_of(source).isNull())
         .withColumn("rank", fn.row_number().over(earliest))
         .where("rank = 1")
         .withColumn("batch_id", fn.lit(batch_id))
@@ -41,10 +38,11 @@ def distinct_events(judged: DataFrame, source: Source, batch_id: str) -> DataFra
     )
 
 
-def quarantined_rows(judged: DataFrame, batch_id: str) -> DataFrame:
+def quarantined_rows(raw: DataFrame, batch_id: str) -> DataFrame:
     """The rows that break the contract, as `quarantine` has them."""
     return (
-        judged.where(fn.col("reason").isNotNull())
+        judge(raw)
+        .where(fn.col("reason").isNotNull())
         .withColumn("batch_id", fn.lit(batch_id))
         .withColumn("payload", fn.to_json(fn.struct(*RAW_COLUMNS)))
         .withColumn("quarantined_at", fn.current_timestamp())

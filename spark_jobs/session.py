@@ -22,6 +22,8 @@ SETTINGS = {
     # The events' own dates are checked nowhere else: none may stop the whole batch.
     "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
     "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
+    # Java never compiles a method of more bytecode; Spark splits such code where it must.
+    "spark.sql.codegen.hugeMethodLimit": "8000",
     # Percentiles by hour make thousands of groups, not hundreds: a sort of all rows costs more.
     "spark.sql.objectHashAggregate.sortBased.fallbackThreshold": "16384",
 }

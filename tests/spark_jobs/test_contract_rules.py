@@ -8,10 +8,24 @@ from spark_jobs.events import judge
 from spark_jobs.raw_events import read_raw
 from tests.spark_jobs.conftest import LocalLake
 from tests.spark_jobs.rows import request_row
+from tidelake.contract.schema import SOURCES, event_fields
 
-pytestmark = pytest.mark.slow
+
+def test_every_field_has_a_rule_so_that_judging_reads_every_column() -> None:
+    ruleless = [
+        field.name
+        for source in SOURCES.values()
+        for field in event_fields(source)
+        if not field.required
+        and field.minimum is None
+        and field.maximum is None
+        and field.max_length is None
+        and not field.values
+    ]
+    assert ruleless == []
 
 
+@pytest.mark.slow
 def test_the_first_broken_rule_is_named_without_the_value(lake: LocalLake) -> None:
     rows = [
         request_row("good", remote_user=None, target=None),

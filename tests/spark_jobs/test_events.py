@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spark_jobs.events import distinct_events, judge
+from spark_jobs.events import distinct_events
 from spark_jobs.raw_events import read_raw
 from tests.spark_jobs.conftest import LocalLake
 from tests.spark_jobs.rows import request_row
@@ -15,8 +15,8 @@ pytestmark = pytest.mark.slow
 
 
 def targets(lake: LocalLake, *raw_objects: RawObject) -> list[str]:
-    judged = judge(read_raw(lake.spark, [raw.uri for raw in raw_objects]))
-    rows = distinct_events(judged, WEB_LOG, "batch").collect()
+    raw = read_raw(lake.spark, [raw.uri for raw in raw_objects])
+    rows = distinct_events(raw, WEB_LOG, "batch").collect()
     return sorted(row["target"] for row in rows)
 
 
