@@ -316,6 +316,23 @@ def test_what_is_not_delivered_at_close_stays_in_the_spool_and_goes_first_next_t
     assert list((tmp_path / "spool").glob("*.segment")) == []
 
 
+def test_a_spool_that_cannot_be_recovered_is_left_as_it_is_and_no_thread_stays(
+    dead_letters: DeadLetterFile, tmp_path: Path
+) -> None:
+    spool = tmp_path / "spool"
+    # What no read can open, for the user root either.
+    (spool / "0000000001.segment").mkdir(parents=True)
+    before = threading.enumerate()
+    # A second time, too: the first one let go of the folder.
+    for _ in range(2):
+        with pytest.raises(DeliveryError, match=r"0000000001\.segment' cannot be read"):
+            Producer(FakeStream(), "events", dead_letters, ProducerOptions(spool=spool))
+    assert (spool / "0000000001.segment").is_dir()
+    for thread in set(threading.enumerate()) - set(before):
+        thread.join(timeout=5)
+        assert not thread.is_alive()
+
+
 def test_a_stream_that_does_not_exist_leaves_everything_in_the_spool(
     tmp_path: Path, dead_letters: DeadLetterFile
 ) -> None:

@@ -126,7 +126,13 @@ class Producer:
         for thread in self._threads:
             thread.start()
         if self._spool is not None:
-            self._recover(self._spool)
+            try:
+                self._recover(self._spool)
+            except BaseException:
+                # Nobody else has the producer, to close it.
+                self._closed = True
+                self._settle_rest()
+                raise
 
     def put(
         self,
