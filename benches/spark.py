@@ -102,8 +102,10 @@ def _measure(spark: SparkSession, sizes: list[float], rounds: int) -> int:
         Target(f"CPU of Spark / DuckDB, {millions:g} M", ratio, at_most=MOST_CPU)
         for millions, ratio in ratios
     ]
-    evenness = Target("slowest / fastest rate", min(rates) / max(rates), at_least=LEAST_EVENNESS)
-    return report("spark", rows, [*targets, evenness])
+    if len(rates) > 1:
+        evenness = min(rates) / max(rates)
+        targets.append(Target("slowest / fastest rate", evenness, at_least=LEAST_EVENNESS))
+    return report("spark", rows, targets)
 
 
 def by_spark(spark: SparkSession, work: Work) -> None:
@@ -281,6 +283,7 @@ def _session() -> SparkSession:
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
         "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
         "spark.sql.shuffle.partitions": str(2 * CORES),
     }
     for key, value in settings.items():

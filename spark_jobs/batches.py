@@ -83,19 +83,23 @@ def _read(spark: SparkSession, uris: Sequence[str]) -> tuple[DataFrame, _Tally]:
 
 
 def _count(raw: DataFrame) -> list[Row]:
-    """Rows by object and source, the source being null where a rule of the contract is broken.
+    """Rows by object, source and day; source and day are null where a rule of the contract is
+    broken.
 
     Reads every column, as each has a rule: what cannot be read fails here.
     """
-    source = fn.when(fn.col("reason").isNull(), fn.col("source")).alias("source")
+    is_good = fn.col("reason").isNull()
     seconds = fn.unix_seconds("event_time")
     return (
         judge(raw)
-        .groupBy("raw_object", source)
+        .groupBy(
+            "raw_object",
+            fn.when(is_good, fn.col("source")).alias("source"),
+            fn.when(is_good, event_day()).alias("day"),
+        )
         .agg(
             fn.count(fn.lit(1)).alias("rows"),
             fn.count("event_id").alias("with_id"),
-            fn.collect_set(event_day()).alias("days"),
             fn.min(seconds).alias("first"),
             fn.max(seconds).alias("last"),
         )
@@ -126,9 +130,8 @@ def _tally(uris: Sequence[str], groups: Iterable[Row]) -> _Tally:
 
 
 def _touched(groups: Sequence[Row]) -> Touched:
-    days = sorted({day for group in groups for day in group["days"]})
     return Touched(
-        days=tuple(days),
+        days=tuple(sorted({group["day"] for group in groups})),
         first=min(group["first"] for group in groups),
         last=max(group["last"] for group in groups) + 1,
     )
