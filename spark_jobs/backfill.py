@@ -31,6 +31,7 @@ from pyspark.sql import functions as fn
 from spark_jobs.accounts import READ
 from spark_jobs.commits import Tables
 from spark_jobs.curate import curate
+from spark_jobs.java_errors import condition
 from spark_jobs.session import run_job
 from spark_jobs.tables import LEDGER
 from tidelake.contract.lake import arrival_day_folder
@@ -53,7 +54,7 @@ def list_objects(spark: SparkSession, folders: Sequence[str]) -> list[RawObject]
         try:
             rows = files.load(folder).select("path", "length").collect()
         except AnalysisException as error:
-            if error.getErrorClass() != "PATH_NOT_FOUND":
+            if condition(error) != "PATH_NOT_FOUND":
                 raise
             continue
         found += [_raw_object(row["path"], row["length"]) for row in rows]

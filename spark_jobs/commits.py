@@ -13,6 +13,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as fn
 
+from spark_jobs.java_errors import condition
 from spark_jobs.retries import retried
 from spark_jobs.spans import within_days
 from spark_jobs.tables import CURRENT_ROWS, EVENTS, FIRST_INSERTION, Table
@@ -137,7 +138,7 @@ class Tables:
         try:
             schema = self.read(table).schema
         except AnalysisException as error:
-            if error.getErrorClass() != "TABLE_OR_VIEW_NOT_FOUND":
+            if condition(error) != "TABLE_OR_VIEW_NOT_FOUND":
                 raise
             return None
         return {column.name: column.dataType.simpleString() for column in schema}

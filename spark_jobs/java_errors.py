@@ -1,9 +1,11 @@
-"""What lies beneath an error of Spark: the chain of Java exceptions that caused it."""
+"""What an error of Spark says beyond its text: its condition, and the Java exceptions beneath."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+
+from pyspark.errors import PySparkException
 
 
 @dataclass(frozen=True)
@@ -12,6 +14,13 @@ class JavaError:
 
     type: str
     message: str
+
+
+def condition(error: PySparkException) -> str | None:
+    """What went wrong by Spark's name, such as PATH_NOT_FOUND; None if it has none."""
+    # Spark 4 renamed it and warns of the old name, the only one that Spark 3.5 has.
+    read: Callable[[], str | None] = getattr(error, "getCondition", error.getErrorClass)
+    return read()
 
 
 def causes(error: BaseException) -> Iterator[JavaError]:
