@@ -49,7 +49,12 @@ def test_an_unknown_environment_gets_one_line_and_exit_status_2(
 @pytest.mark.parametrize("target", ["bootstrap", "diff", "deploy"])
 def test_what_is_for_this_machine_is_not_deployed_to_an_account(target: str) -> None:
     refused = subprocess.run(
-        ["make", target, "ENV=local"], cwd=PROJECT, capture_output=True, text=True, check=False
+        # Within a make, as here by `make test`, it would tell of the folders that it enters.
+        ["make", "--no-print-directory", target, "ENV=local"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert refused.returncode == 2
     assert refused.stderr.startswith("ENV=local runs on this machine")

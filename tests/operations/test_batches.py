@@ -98,12 +98,12 @@ def test_batches_in_another_state_are_shown_when_asked_for(
 
 
 def test_a_batch_is_tried_again_by_the_start_of_its_id(pipeline: Pipeline) -> None:
-    pipeline.add("aa11", BatchState.SET_ASIDE)
-    pipeline.add("ab11", BatchState.SET_ASIDE)
+    pipeline.add("aa11" * 8, BatchState.SET_ASIDE)
+    pipeline.add("ab11" * 8, BatchState.SET_ASIDE)
 
     assert main(["batches", "--retry", "aa"]) == 0
 
-    assert pipeline.asked() == [Retry("aa11")]
+    assert pipeline.asked() == [Retry("aa11" * 8)]
 
 
 @pytest.mark.parametrize("batch_id", ["a", "bb22", "cc33", ""])
