@@ -100,6 +100,7 @@ FLIPS: tuple[tuple[Changes, ...], ...] = (
     ({"trigger.attempts": 900},),
     ({"trigger.longest_deferral_seconds": 3_600},),
     ({"trigger.step_attempts": 1},),
+    ({"trigger.retry_seconds": 300},),
     ({"trigger.claim_days": 29},),
     ({"trigger.sweep_minutes": 2},),
     ({"trigger.look_back_hours": 72},),
