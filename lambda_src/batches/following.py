@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lambda_src.batches.clients import Clients
 from lambda_src.batches.emr_steps import EmrSteps
@@ -78,7 +78,7 @@ class Following(Generic[SettingsT]):
         for listed in batches:
             try:
                 counts = self._follow(listed.batch_id)
-            except ClientError as error:
+            except (ClientError, BotoCoreError) as error:
                 log(str(error), level="ERROR", batch=listed.batch_id)
                 followed.failed.append(listed.batch_id)
             else:

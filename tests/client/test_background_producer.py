@@ -316,6 +316,31 @@ def test_what_is_not_delivered_at_close_stays_in_the_spool_and_goes_first_next_t
     assert list((tmp_path / "spool").glob("*.segment")) == []
 
 
+def test_callers_that_waited_for_room_together_keep_to_the_bytes_of_a_batch(
+    dead_letters: DeadLetterFile,
+) -> None:
+    gate = threading.Event()
+    stream = FakeStream(fail_record=lambda _: None if gate.wait(10) else THROTTLED)
+    batch = BatchPolicy(max_bytes=1_000, max_waiting_bytes=900, linger_seconds=math.inf)
+    producer = Producer(stream, "events", dead_letters, ProducerOptions(batch=batch))
+    large = [{**event(number), "filling": "x" * 900} for number in range(5)]
+    producer.put(large[0])
+    callers = [threading.Thread(target=producer.put, args=(each,)) for each in large[1:]]
+    for caller in callers:
+        caller.start()
+    time.sleep(0.2)
+    gate.set()
+    for caller in callers:
+        caller.join(timeout=10)
+    deadline = time.monotonic() + 10
+    # Each but the last was sealed by the one after it.
+    while len(stream.stored()) < 4 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(stream.stored()) == 4
+    producer.close()
+    assert sorted(ids(stream)) == [f"id-{number}" for number in range(5)]
+
+
 def test_a_spool_that_cannot_be_recovered_is_left_as_it_is_and_no_thread_stays(
     dead_letters: DeadLetterFile, tmp_path: Path
 ) -> None:

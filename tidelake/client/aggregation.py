@@ -11,12 +11,12 @@ import hashlib
 import threading
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache, lru_cache
 
 from tidelake.client.partition_keys import MAX_KEY_CHARACTERS
 from tidelake.client.records import DATA, Note, Parcel, Row, key_bytes, plain_parcel
-from tidelake.client.transport import PutTransport, Record
+from tidelake.client.transport import PutTransport, Record, Shard
 from tidelake.contract.errors import TransportError
 
 MAGIC = b"\xf3\x89\x9a\xc2"
@@ -52,10 +52,8 @@ class ShardMap:
         self._stream = stream
         self._loading = threading.Lock()
         self._stale = True
-        self._ends: list[int] = []
-        self._ids: list[str] = []
         self._known: frozenset[str] = frozenset()
-        self.group: Callable[[str], str] = self._group
+        self.group: Callable[[str], str] = str
         """The same text for keys of the same shard: its id, which no later shard has again."""
 
     def refresh(self) -> None:
@@ -71,10 +69,9 @@ class ShardMap:
                 shards = []
             live = [shard for shard in shards if not shard.closed]
             live.sort(key=lambda shard: shard.ending_hash_key)
-            self._ids = [shard.shard_id for shard in live]
-            self._known = frozenset(self._ids)
-            self._ends = [shard.ending_hash_key for shard in live]
-            self.group = lru_cache(_REMEMBERED_KEYS)(self._group)
+            self._known = frozenset(shard.shard_id for shard in live)
+            # At once: whoever asks meanwhile, without a lock, asks the old list or the new one.
+            self.group = _grouping(live)
             self._stale = False
 
     def saw(self, shard_id: str) -> None:
@@ -82,10 +79,18 @@ class ShardMap:
         if self._known and shard_id not in self._known:
             self._stale = True
 
-    def _group(self, key: str) -> str:
+
+def _grouping(shards: Sequence[Shard]) -> Callable[[str], str]:
+    """Key -> the id of its shard, of those ordered by their ranges; without any, the key itself."""
+    ends = [shard.ending_hash_key for shard in shards]
+
+    @lru_cache(_REMEMBERED_KEYS)
+    def group(key: str) -> str:
         point = int.from_bytes(hashlib.md5(key.encode(), usedforsecurity=False).digest())
-        at = bisect_left(self._ends, point)
-        return self._ids[at] if at < len(self._ids) else key
+        at = bisect_left(ends, point)
+        return shards[at].shard_id if at < len(shards) else key
+
+    return group
 
 
 class AggregatingPacker:
@@ -192,10 +197,10 @@ def varint(number: int) -> bytes:
 
 
 # A tag is the field's number, shifted by three, and 2 for bytes or 0 for a varint ("Encoding",
-# protobuf.dev). No more values come than an aggregate has bytes, so they may all be remembered.
+# protobuf.dev). An index has no more values than an aggregate has events, so all are remembered.
 
 
-@cache
+@lru_cache(_REMEMBERED_KEYS)
 def _heads(length: int, index_bytes: int) -> tuple[bytes, bytes]:
     """What stands before a record with an event of this length, and before the event in it."""
     data_head = b"\x1a" + varint(length)

@@ -100,6 +100,9 @@ class Backlog:
             waited_from = time.monotonic()
             self._progress.wait(left)
             self.blocked_seconds += time.monotonic() - waited_from
+        if self._fresh or self._gathered:
+            # Another caller began one, while this one waited for room.
+            return
         self.room = max(self._policy.max_bytes, event_bytes)
         self._due = self._clock() + self._policy.linger_seconds
         # A thread must know when the batch is due.
@@ -190,6 +193,7 @@ class Backlog:
     def fail(self, error: DeliveryError) -> None:
         """Refuse everything from now on."""
         self.failure = error
+        self.room = 0
         self._progress.notify_all()
 
     def stop(self) -> list[Parcel]:
