@@ -199,7 +199,8 @@ class Backlog:
     def stop(self) -> list[Parcel]:
         """End the threads; what was not settled, with the calls whose answer is missing."""
         self._stopped = True
-        rest = [parcel for call in self._under_way.values() for parcel in call]
+        under_way = (parcel for call in self._under_way.values() for parcel in call)
+        rest = [parcel for parcel in under_way if not parcel.ended]
         self._under_way.clear()
         rest += self.clear()
         self._work.notify_all()

@@ -50,7 +50,8 @@ class Parcel:
     """One record and the notes of the events in it, in their order.
 
     `size` is what it takes of a call, `event_bytes` the length of its events as JSON. `attempts` to
-    send it have failed, the first at `since`.
+    send it have failed, the first at `since`. It is `ended` once its events are counted as
+    delivered, set aside or spooled, which they are once.
     """
 
     record: Record
@@ -59,6 +60,7 @@ class Parcel:
     event_bytes: int
     attempts: int = 0
     since: float = 0.0
+    ended: bool = False
 
     def rows(self) -> list[Row]:
         """The events, taken out of the record."""

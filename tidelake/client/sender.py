@@ -131,19 +131,21 @@ class Sender:
         if isinstance(outcomes, AllStored) and not told and self._shard_map is None:
             self._settlement.deliver(call)
             return []
-        stored: list[Parcel] = []
+        stored: list[tuple[Parcel, Outcome]] = []
         failed: list[tuple[Parcel, str]] = []
         for parcel, outcome in zip(call, outcomes, strict=True):
             if outcome.error_code is None:
-                stored.append(parcel)
-                self._settlement.tell(parcel, outcome)
+                stored.append((parcel, outcome))
                 if self._shard_map is not None:
                     self._shard_map.saw(outcome.shard_id)
             elif outcome.error_code in _REFUSALS:
                 self._settlement.refuse(parcel, outcome.error_code)
             else:
                 failed.append((parcel, outcome.error_code))
-        self._settlement.deliver(stored)
+        self._settlement.deliver([parcel for parcel, _ in stored])
+        # Counted by now, whatever is done with the news.
+        for parcel, outcome in stored:
+            self._settlement.tell(parcel, outcome)
         return failed
 
     def _give_up_late(
@@ -166,9 +168,10 @@ class Sender:
 
     def _fail(self, call: list[Parcel], fatal: TransportError) -> None:
         """No call can succeed (no such stream, no permission): give up everything that waits."""
-        parcels = call + self._backlog.clear()
-        self._settlement.give_up(parcels, fatal.code)
-        events = sum(len(parcel.notes) for parcel in parcels)
+        # All is under way until it is set aside: what cannot be written now is there at the end.
+        call += self._backlog.clear()
+        self._settlement.give_up(call, fatal.code)
+        events = sum(len(parcel.notes) for parcel in call)
         kept = f"{events} events {self._settlement.where_given_up}"
         failure = DeliveryError(f"{fatal}; {kept}")
         failure.__cause__ = fatal

@@ -84,7 +84,7 @@ class Settlement:
                 for source, events, _ in parcel.tally():
                     self.by_source[source].spooled += events
                 self._stop_waiting(parcel)
-            self.kept += parcels
+                self.kept.append(parcel)
         for parcel in parcels:
             self.tell(parcel, Outcome(error_code, "", ""))
 
@@ -96,15 +96,14 @@ class Settlement:
     def _set_aside(self, parcels: Sequence[Parcel], reason: str) -> None:
         for parcel in parcels:
             for data, _, note in parcel.rows():
-                source = note[SOURCE]
                 self._dead_letters.put_event(
-                    source=source, line=note[LINE], reason=reason, event=data
+                    source=note[SOURCE], line=note[LINE], reason=reason, event=data
                 )
-                self.by_source[source].dead_lettered += 1
-        if self._spool is not None:
-            # The spool forgets them now.
-            self._dead_letters.sync()
-        for parcel in parcels:
+            if self._spool is not None:
+                # The spool forgets them now.
+                self._dead_letters.sync()
+            for source, events, _ in parcel.tally():
+                self.by_source[source].dead_lettered += events
             self._end(parcel)
         self._advance()
 
@@ -125,5 +124,6 @@ class Settlement:
             self._watermark.advance()
 
     def _stop_waiting(self, parcel: Parcel) -> None:
+        parcel.ended = True
         self.waiting_events -= len(parcel.notes)
         self.waiting_bytes -= parcel.event_bytes
